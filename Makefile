@@ -1,0 +1,55 @@
+# `make test` is everything that CI runs; it installs what it needs. The other targets are its parts.
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+GO ?= go
+BIN := $(CURDIR)/.bin
+OUT := $(CURDIR)/.out
+FUZZTIME ?= 1m
+
+.PHONY: test format vet lint test-go test-js fuzz bench clean setup-js chromium
+
+test: format vet lint test-go test-js
+	@scripts/count.sh $(OUT)
+
+format: ## gofmt would change nothing
+	@files=$$(git ls-files '*.go' | xargs gofmt -l); \
+	if [ -n "$$files" ]; then echo "gofmt would change:"; echo "$$files"; exit 1; fi
+
+vet: ## the code for Linux, and what must at least compile elsewhere
+	$(GO) vet ./...
+	GOOS=darwin $(GO) vet ./...
+	GOOS=windows $(GO) vet ./...
+
+$(BIN)/golangci-lint $(BIN)/gotestsum: tools/go.mod tools/go.sum
+	@mkdir -p $(BIN)
+	cd tools && $(GO) build -o $(BIN)/ tool
+	@touch $(BIN)/golangci-lint $(BIN)/gotestsum
+
+lint: $(BIN)/golangci-lint
+	$(BIN)/golangci-lint run
+
+test-go: $(BIN)/gotestsum ## all Go tests and fuzz seeds with the race detector, and once more without it for exact allocation counts
+	@mkdir -p $(OUT)
+	$(BIN)/gotestsum --format pkgname-and-test-fails --jsonfile $(OUT)/go-race.json -- -race -count=1 -timeout 15m ./...
+	$(BIN)/gotestsum --format pkgname-and-test-fails --jsonfile $(OUT)/go.json -- -count=1 -timeout 15m ./...
+
+setup-js: ## the official clients, by lock file
+	@command -v node >/dev/null || { echo "make test needs Node.js 20 or later with npm: install it (Debian: apt-get install nodejs npm)"; exit 1; }
+	cd interop/js && { cmp -s package-lock.json node_modules/.installed || { npm ci --no-audit --no-fund && cp package-lock.json node_modules/.installed; }; }
+
+chromium: ## Debian's Chromium
+	@scripts/chromium.sh
+
+test-js: setup-js chromium ## the official JavaScript clients in Node and in Chromium
+	@mkdir -p $(OUT)
+	$(GO) build -o $(OUT)/spoked ./cmd/spoked
+	cd interop/js && SPOKED=$(OUT)/spoked npm test 2>&1 | tee $(OUT)/js.txt
+
+fuzz: ## each fuzz target for FUZZTIME
+	@scripts/fuzz.sh $(FUZZTIME)
+
+bench: ## the Go benchmarks
+	$(GO) test -run '^$$' -bench . -benchmem ./...
+
+clean:
+	rm -rf $(BIN) $(OUT) interop/js/node_modules interop/js/out

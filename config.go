@@ -1,0 +1,198 @@
+package spoke
+
+import (
+	"errors"
+	"flag"
+	"fmt"
+	"log/slog"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/spokehub/spoke/auth"
+	"github.com/spokehub/spoke/endpoint"
+	"github.com/spokehub/spoke/engine"
+	"github.com/spokehub/spoke/hubrt"
+)
+
+// Config of a Server. The zero value is a working server on 127.0.0.1:8080; every field states its default. New copies it.
+type Config struct {
+	// Addr is where to listen: host:port, or unix:PATH. Port 0 takes a free one. Default 127.0.0.1:8080.
+	Addr string
+	// Engine tunes the event loops.
+	Engine engine.Config
+	// HTTP bounds requests before they become hub connections.
+	HTTP HTTPOptions
+	// Hub holds the options that each hub starts with a copy of.
+	Hub HubOptions
+	// Workers is how many goroutines run hub methods and hooks at most; they start on demand. A method that blocks holds one. Default 256.
+	Workers int
+	// WorkerQueue is how many calls of all clients may wait for a worker; over it the connections concerned are not read. Default 64 x Workers.
+	WorkerQueue int
+	// Authenticate says who a request comes from, before anything else is done with it. Default: nobody is a user.
+	Authenticate auth.Authenticator
+	// ParkedTimeout is how long a negotiated connection waits for its transport. Default 15 s.
+	ParkedTimeout time.Duration
+	// MaxParked is how many negotiated connections may wait; over it negotiate answers 503. About 250 bytes each. Default 262,144.
+	MaxParked int
+	// Drain is the time over which Shutdown spreads the closing of connections, so that their clients do not come back all at once. Default 5 s; negative: at once.
+	Drain time.Duration
+	// Logger gets the server's records; tokens, arguments and claims never appear in them. Default: silence.
+	Logger *slog.Logger
+
+	envErrors []error // what was wrong in SPOKE_… variables
+}
+
+// HTTPOptions bound HTTP requests. Zero values are the stated defaults.
+type HTTPOptions struct {
+	MaxHead     int           // bytes of request line and headers; default 16 KiB; over it: 431
+	MaxHeaders  int           // header lines; default 100; over it: 431
+	HeadTimeout time.Duration // for a head to complete; default 10 s; then 408
+	BodyTimeout time.Duration // for a body to complete; default 30 s; then 408
+	KeepAlive   time.Duration // idle between two requests; default 60 s
+}
+
+// Transports is a set of SignalR transports.
+type Transports = endpoint.Transports
+
+// The transports.
+const (
+	WebSockets       = endpoint.WebSockets
+	ServerSentEvents = endpoint.ServerSentEvents
+	LongPolling      = endpoint.LongPolling
+)
+
+// HubOptions are the options of one hub.
+type HubOptions struct {
+	hubrt.Options
+	// Transports that negotiate offers. Default: WebSockets, the only one that is served yet; a client that picks another gets 404, as if it were switched off.
+	Transports Transports
+	// MinNegotiateVersion is the lowest negotiate version served, 0 (default) or 1.
+	MinNegotiateVersion int
+	// WebSocketKeepAlive is the interval of the WebSocket layer's own keep-alive, an unsolicited pong. Independent of the hub's pings. Default 2 min; negative: off.
+	WebSocketKeepAlive time.Duration
+	// WebSocketPongTimeout makes the keep-alive a ping whose pong must come within it. Default 0: off.
+	WebSocketPongTimeout time.Duration
+	// WebSocketCloseTimeout is how long the client's close frame is waited for. Default 5 s.
+	WebSocketCloseTimeout time.Duration
+	// SubProtocol picks the WebSocket sub-protocol among those that the client offers; "" is none. Default: none.
+	SubProtocol func(offered []string) string
+	// AllowedOrigins are the exact Origin values with which a WebSocket may be opened. Empty (default): all. Requests without Origin, so not from browsers, pass.
+	AllowedOrigins []string
+}
+
+// EnvPrefix is the beginning of the environment variables that RegisterFlags reads.
+const EnvPrefix = "SPOKE_"
+
+// RegisterFlags gives every setting a flag on fs. The default of each is the field's present value or, when it is set, the environment variable of the same
+// name: -max-message is SPOKE_MAX_MESSAGE. A flag on the command line wins. A variable with an unusable value is reported by New, by its name.
+func (c *Config) RegisterFlags(fs *flag.FlagSet) {
+	c.envErrors = nil
+	str := func(p *string, name, usage string) { fs.StringVar(p, name, *p, usage) }
+	num := func(p *int, name, usage string) { fs.IntVar(p, name, *p, usage) }
+	dur := func(p *time.Duration, name, usage string) { fs.DurationVar(p, name, *p, usage) }
+	yes := func(p *bool, name, usage string) { fs.BoolVar(p, name, *p, usage) }
+	rate := func(p *float64, name, usage string) { fs.Float64Var(p, name, *p, usage) }
+
+	before := make(map[string]bool)
+	fs.VisitAll(func(f *flag.Flag) { before[f.Name] = true })
+
+	str(&c.Addr, "addr", "where to listen: host:port or unix:PATH (default 127.0.0.1:8080)")
+	str(&c.Engine.Backend, "engine", "connection backend: epoll (default on Linux) or memory")
+	num(&c.Engine.Loops, "loops", "event loops (default: GOMAXPROCS)")
+	num(&c.Engine.Outbound, "outbound", "bytes that may wait to go out to one client (default 64 KiB)")
+	num(&c.Engine.OutboundMax, "outbound-max", "bytes waiting for one client at which it is cut off at once")
+	num(&c.Engine.FramesMax, "frames-max", "messages waiting for one client at which it is cut off at once")
+	dur(&c.Engine.SendTimeout, "send-timeout", "a client over -outbound that takes nothing for so long is cut off (default 10s)")
+	num(&c.Engine.SendBuffer, "send-buffer", "SO_SNDBUF of each connection in bytes")
+	dur(&c.Engine.Linger, "linger", "how long the end of a connection waits for its last bytes (default 5s)")
+	num(&c.Workers, "workers", "goroutines that run hub methods, at most (default 256)")
+	num(&c.WorkerQueue, "worker-queue", "calls that may wait for a worker (default 64 x workers)")
+
+	num(&c.HTTP.MaxHead, "http-max-head", "bytes of an HTTP head (default 16 KiB)")
+	num(&c.HTTP.MaxHeaders, "http-max-headers", "lines of an HTTP head (default 100)")
+	dur(&c.HTTP.HeadTimeout, "http-head-timeout", "time for an HTTP head to arrive (default 10s)")
+	dur(&c.HTTP.BodyTimeout, "http-body-timeout", "time for an HTTP body to arrive (default 30s)")
+	dur(&c.HTTP.KeepAlive, "http-keep-alive", "how long an idle HTTP connection is kept (default 1m)")
+
+	h := &c.Hub
+	dur(&h.HandshakeTimeout, "handshake-timeout", "time for the hub handshake (default 15s)")
+	dur(&h.KeepAliveInterval, "keep-alive", "interval of the hub's pings (default 15s)")
+	dur(&h.ClientTimeout, "client-timeout", "silence after which a client that pings is given up (default 30s)")
+	num(&h.MaxMessage, "max-message", "bytes of one hub message from a client (default 32768)")
+	num(&h.InputBuffer, "input-buffer", "unread input of one client before it is slowed down (default 64 KiB)")
+	num(&h.MaxParallelCalls, "parallel-calls", "calls of one client that run at once (default 1)")
+	num(&h.MaxGroups, "max-groups", "groups that one connection may be in (default 1000)")
+	yes(&h.DetailedErrors, "detailed-errors", "tell clients the text of errors: for development only, it may give secrets away")
+	yes(&h.DropRequest, "drop-request", "free each connection's HTTP request once it is connected (saves its size in memory)")
+	rate(&h.Rates.Messages, "rate-messages", "messages a second from one client (default 0: no limit)")
+	num(&h.Rates.MessagesBurst, "rate-messages-burst", "messages that may come at once (default: one second's worth)")
+	rate(&h.Rates.Bytes, "rate-bytes", "bytes a second from one client (default 0: no limit)")
+	num(&h.Rates.BytesBurst, "rate-bytes-burst", "bytes that may come at once (default: one second's worth)")
+	fs.TextVar(&h.Rates.Mode, "rate-mode", h.Rates.Mode, "what happens over a rate: wait, reject or close")
+	dur(&h.WebSocketKeepAlive, "websocket-keep-alive", "interval of the WebSocket layer's keep-alive (default 2m, negative: off)")
+	dur(&h.WebSocketPongTimeout, "websocket-pong-timeout", "time for a pong to the WebSocket layer's ping (default 0: not asked for)")
+	dur(&h.WebSocketCloseTimeout, "websocket-close-timeout", "time for the client's close frame (default 5s)")
+	fs.Var((*list)(&h.AllowedOrigins), "allowed-origins", "origins that may open WebSockets, separated by commas (default: all)")
+
+	dur(&c.ParkedTimeout, "parked-timeout", "how long a negotiated connection waits for its transport (default 15s)")
+	num(&c.MaxParked, "max-parked", "negotiated connections that may wait (default 262144)")
+	dur(&c.Drain, "drain", "time over which a stopping server spreads the closing of connections (default 5s, negative: at once)")
+
+	fs.VisitAll(func(f *flag.Flag) {
+		if before[f.Name] {
+			return
+		}
+		name := EnvPrefix + strings.ToUpper(strings.ReplaceAll(f.Name, "-", "_"))
+		if v, ok := os.LookupEnv(name); ok {
+			if err := f.Value.Set(v); err != nil {
+				c.envErrors = append(c.envErrors, fmt.Errorf("%s=%q: %w", name, v, err))
+			}
+		}
+	})
+}
+
+// list is a flag of comma-separated words.
+type list []string
+
+func (l *list) String() string { return strings.Join(*l, ",") }
+
+func (l *list) Set(s string) error {
+	*l = nil
+	for w := range strings.SplitSeq(s, ",") {
+		if w = strings.TrimSpace(w); w != "" {
+			*l = append(*l, w)
+		}
+	}
+	return nil
+}
+
+// prepare checks what the parts do not check themselves and fills in defaults.
+func (c *Config) prepare() error {
+	errs := c.envErrors
+	if c.Addr == "" {
+		c.Addr = "127.0.0.1:8080"
+	}
+	if c.Drain == 0 {
+		c.Drain = 5 * time.Second
+	}
+	for _, n := range []struct {
+		name  string
+		value int64
+	}{
+		{"Workers", int64(c.Workers)}, {"WorkerQueue", int64(c.WorkerQueue)}, {"MaxParked", int64(c.MaxParked)}, {"ParkedTimeout", int64(c.ParkedTimeout)},
+		{"HTTP.MaxHead", int64(c.HTTP.MaxHead)}, {"HTTP.MaxHeaders", int64(c.HTTP.MaxHeaders)}, {"HTTP.HeadTimeout", int64(c.HTTP.HeadTimeout)},
+		{"HTTP.BodyTimeout", int64(c.HTTP.BodyTimeout)}, {"HTTP.KeepAlive", int64(c.HTTP.KeepAlive)},
+	} {
+		if n.value < 0 {
+			errs = append(errs, fmt.Errorf("Config.%s is %d: want 0 (the default) or more", n.name, n.value))
+		}
+	}
+	if c.Logger == nil {
+		c.Logger = slog.New(slog.DiscardHandler)
+	}
+	if c.Engine.Logger == nil {
+		c.Engine.Logger = c.Logger
+	}
+	return errors.Join(errs...)
+}

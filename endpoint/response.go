@@ -1,0 +1,44 @@
+package endpoint
+
+import (
+	"net/http"
+
+	"github.com/spokehub/spoke/http1"
+)
+
+// response is a whole answer, the same on our own HTTP and on net/http.
+type response struct {
+	status int
+	header http.Header // shared between answers: read only
+	body   string
+}
+
+// The header sets of wire contract, sections 3 and 6. They are shared, so nobody may change them.
+var (
+	headerText = http.Header{"Content-Type": {"text/plain"}}
+	headerJSON = http.Header{"Content-Type": {"application/json"}}
+	// Every answer to a plain GET, errors included, forbids caching.
+	headerPoll = http.Header{
+		"Content-Type":  {"text/plain"},
+		"Cache-Control": {"no-cache, no-store"},
+		"Pragma":        {"no-cache"},
+		"Expires":       {"Thu, 01 Jan 1970 00:00:00 GMT"},
+	}
+	headerRetry = http.Header{"Content-Type": {"text/plain"}, "Retry-After": {"1"}}
+)
+
+func text(status int, body string) response { return response{status, headerText, body} }
+
+func empty(status int) response { return response{status: status} }
+
+func (r response) to(x *http1.Exchange) { x.Reply(r.status, r.header, []byte(r.body)) }
+
+func (r response) write(w http.ResponseWriter) {
+	h := w.Header()
+	h["Content-Type"] = nil // net/http would guess one
+	for k, v := range r.header {
+		h[k] = v
+	}
+	w.WriteHeader(r.status)
+	_, _ = w.Write([]byte(r.body)) // the client may have gone: nothing left to do
+}

@@ -1,0 +1,132 @@
+package endpoint
+
+import (
+	"bytes"
+	"fmt"
+	"net/http"
+
+	"github.com/spokehub/spoke/auth"
+	"github.com/spokehub/spoke/engine"
+	"github.com/spokehub/spoke/http1"
+	"github.com/spokehub/spoke/hubrt"
+	"github.com/spokehub/spoke/ws"
+)
+
+// Serve answers a request of our own HTTP, for which Owns must hold. Loop only.
+func (s *Set) Serve(x *http1.Exchange) {
+	r := x.Request()
+	e, negotiate := s.match(r.URL.Path)
+	if s.cfg.Authenticate == nil {
+		e.serve(x, negotiate, nil)
+		return
+	}
+	if !s.auth.enter() {
+		busy.to(x)
+		return
+	}
+	post := x.Later()
+	go func() {
+		user, refusal := s.authenticate(r)
+		post(func() {
+			if refusal != nil {
+				refusal.to(x)
+				return
+			}
+			e.serve(x, negotiate, user)
+		})
+	}()
+}
+
+func (e *Endpoint) serve(x *http1.Exchange, negotiate bool, user *auth.Identity) {
+	r := x.Request()
+	answer, c := e.decide(r, negotiate, user)
+	if c == nil {
+		answer.to(x)
+		return
+	}
+	var head []byte
+	if e.opt.KeepHead {
+		head = bytes.Clone(x.Head())
+	}
+	x.Upgrade(ws.AppendUpgrade(nil, r, &e.opt.WebSocket), c.open(x.Conn(), user, head))
+}
+
+// open makes the WebSocket and the hub connection. Loop only.
+func (c *connection) open(ec *engine.Conn, user *auth.Identity, head []byte) engine.Handler {
+	c.socket = ws.NewConn(ec, &c.endpoint.opt.WebSocket, c)
+	c.hub = c.endpoint.hub.Open(c, hubrt.Peer{
+		ID:        c.id,
+		User:      user,
+		Head:      head,
+		Remote:    ec.Remote(),
+		Transport: WebSockets.String(),
+		Binary:    true,
+	})
+	return c.socket
+}
+
+// ServeHTTP answers a request of net/http; one that is for no hub gets 404. An upgrade is hijacked and its connection moved into the loops.
+func (s *Set) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	e, negotiate := s.match(r.URL.Path)
+	if e == nil {
+		empty(http.StatusNotFound).write(w)
+		return
+	}
+	var user *auth.Identity
+	if s.cfg.Authenticate != nil {
+		if !s.auth.enter() {
+			busy.write(w)
+			return
+		}
+		var refusal *response
+		if user, refusal = s.authenticate(r); refusal != nil {
+			refusal.write(w)
+			return
+		}
+	}
+	answer, c := e.decide(r, negotiate, user)
+	if c == nil {
+		answer.write(w)
+		return
+	}
+	if err := e.hijack(w, r, c, user); err != nil {
+		s.registry.remove(c)
+		s.cfg.Logger.Error("connection not taken over from net/http", "path", r.URL.Path, "error", err)
+	}
+}
+
+// hijack takes the TCP connection from net/http. Before it is hijacked an error is answered; afterwards the connection is just closed.
+func (e *Endpoint) hijack(w http.ResponseWriter, r *http.Request, c *connection, user *auth.Identity) error {
+	nc, buf, err := http.NewResponseController(w).Hijack()
+	if err != nil {
+		response{http.StatusNotImplemented, headerText, "a WebSocket cannot be opened on this HTTP version or through this middleware"}.write(w)
+		return err
+	}
+	unread, err := buf.Reader.Peek(buf.Reader.Buffered())
+	if err == nil {
+		var head []byte
+		if e.opt.KeepHead {
+			head = rawHead(r)
+		}
+		upgrade := ws.AppendUpgrade(nil, r, &e.opt.WebSocket)
+		err = e.set.cfg.Engine.Attach(nc, unread, func(ec *engine.Conn) engine.Handler {
+			ec.Write(upgrade)
+			return c.open(ec, user, head)
+		})
+	}
+	if err != nil {
+		const sorry = "a WebSocket needs a plain TCP or unix connection on this mount"
+		_, _ = fmt.Fprintf(nc, "HTTP/1.1 501 Not Implemented\r\nContent-Type: text/plain\r\nConnection: close\r\nContent-Length: %d\r\n\r\n%s", len(sorry), sorry)
+		_ = nc.Close()
+	}
+	return err
+}
+
+// rawHead writes a request's head again, for connections whose bytes net/http has read.
+func rawHead(r *http.Request) []byte {
+	var b bytes.Buffer
+	b.WriteString(r.Method + " " + r.RequestURI + " HTTP/1.1\r\nHost: " + r.Host + "\r\n")
+	_ = r.Header.Write(&b) // a bytes.Buffer takes everything
+	b.WriteString("\r\n")
+	return b.Bytes()
+}

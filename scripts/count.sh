@@ -1,0 +1,16 @@
+#!/usr/bin/env bash
+# Prints the closing line: how many tests passed, failed and were skipped in the runs whose output lies in the given folder.
+set -eu
+out=$1
+count() { cat "$out"/go-race.json "$out"/go.json | grep -c "\"Action\":\"$1\",.*\"Test\":" || true; }
+js() { sed -n "s/^# $1 //p; s/^ℹ $1 //p" "$out/js.txt" | awk '{n += $1} END {print n + 0}'; }
+passed=$(($(count pass) + $(js pass)))
+failed=$(($(count fail) + $(js fail)))
+skipped=$(($(count skip) + $(js skipped)))
+if [ "${CI:-}" = true ] && [ "$skipped" != 0 ]; then
+	echo "skipped under CI=true, which is not allowed:"
+	cat "$out"/go-race.json "$out"/go.json | grep '"Action":"skip",.*"Test":' || true
+	exit 1
+fi
+echo "$passed passed, $failed failed, $skipped skipped"
+[ "$failed" = 0 ]

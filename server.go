@@ -1,0 +1,310 @@
+package spoke
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/spokehub/spoke/endpoint"
+	"github.com/spokehub/spoke/engine"
+	"github.com/spokehub/spoke/http1"
+	"github.com/spokehub/spoke/hubrt"
+	"github.com/spokehub/spoke/ws"
+)
+
+// Server serves hubs on event loops and, on the same port, ordinary HTTP handlers. Map hubs and handlers before it runs; all else may be called on any goroutine.
+type Server struct {
+	cfg       Config
+	engine    *engine.Engine
+	hubs      *hubrt.Runtime
+	endpoints *endpoint.Set
+	http      http1.Config
+	plain     plainHTTP
+
+	mu      sync.Mutex
+	addr    net.Addr // under mu; nil: not listening
+	serving bool     // under mu: no more hubs and handlers
+	stopped bool     // under mu
+	drain   atomic.Bool
+}
+
+// New checks cfg and makes a server, with its loops running but not yet listening. All problems of cfg are reported at once.
+func New(cfg Config) (*Server, error) {
+	if err := cfg.prepare(); err != nil {
+		return nil, fmt.Errorf("spoke: %w", err)
+	}
+	if err := cfg.Hub.Options.Validate(); err != nil {
+		return nil, fmt.Errorf("spoke: Config.Hub: %w", err)
+	}
+	eng, err := engine.New(cfg.Engine)
+	if err != nil {
+		return nil, fmt.Errorf("spoke: %w", err)
+	}
+	s := &Server{cfg: cfg, engine: eng}
+	s.hubs = hubrt.NewRuntime(hubrt.RuntimeConfig{
+		Loops:        eng.Loops(),
+		Workers:      cfg.Workers,
+		WorkerQueue:  cfg.WorkerQueue,
+		AppendHeader: ws.AppendHeader,
+		Logger:       cfg.Logger,
+	})
+	s.endpoints = endpoint.NewSet(endpoint.Config{
+		Engine:        eng,
+		Authenticate:  cfg.Authenticate,
+		ParkedTimeout: cfg.ParkedTimeout,
+		MaxParked:     cfg.MaxParked,
+		Logger:        cfg.Logger,
+	})
+	s.http = http1.Config{
+		MaxHead:     cfg.HTTP.MaxHead,
+		MaxHeaders:  cfg.HTTP.MaxHeaders,
+		HeadTimeout: cfg.HTTP.HeadTimeout,
+		BodyTimeout: cfg.HTTP.BodyTimeout,
+		KeepAlive:   cfg.HTTP.KeepAlive,
+		Serve:       s.serve,
+		HandOver:    s.plain.take,
+		Logger:      cfg.Logger,
+	}
+	s.plain.init(s)
+	s.endpoints.Start()
+	return s, nil
+}
+
+// MapHub serves hub, a value with methods or nil for functions alone, on path. The hub's options start as a copy of Config.Hub; each
+// of opts may change them. Paths ignore case. Errors name each bad method and option.
+func (s *Server) MapHub(path string, hub any, opts ...func(*HubOptions)) (*Hub, error) {
+	if err := s.open(); err != nil {
+		return nil, err
+	}
+	o := s.cfg.Hub
+	o.AllowedOrigins = slices.Clone(o.AllowedOrigins)
+	o.Protocols = slices.Clone(o.Protocols)
+	for _, f := range opts {
+		f(&o)
+	}
+	h, err := s.hubs.NewHub(strings.Trim(path, "/"), hub, o.Options)
+	if err != nil {
+		return nil, fmt.Errorf("spoke: hub %s: %w", path, err)
+	}
+	if _, err = s.endpoints.Map(path, h, endpoint.Options{
+		Transports:          o.Transports,
+		MinNegotiateVersion: o.MinNegotiateVersion,
+		AllowedOrigins:      o.AllowedOrigins,
+		RequireUser:         o.RequireUser,
+		KeepHead:            true,
+		WebSocket: ws.Config{
+			CloseTimeout:     o.WebSocketCloseTimeout,
+			KeepAlive:        o.WebSocketKeepAlive,
+			KeepAliveTimeout: o.WebSocketPongTimeout,
+			SubProtocol:      o.SubProtocol,
+		},
+	}); err != nil {
+		return nil, fmt.Errorf("spoke: %w", err)
+	}
+	return h, nil
+}
+
+// Handle serves a net/http handler on the server's port; pattern is as in http.ServeMux, whose panics on bad patterns it shares. Hub paths come first.
+// Call it before the server runs.
+func (s *Server) Handle(pattern string, h http.Handler) {
+	if err := s.open(); err != nil {
+		panic(err)
+	}
+	s.plain.handle(pattern, h)
+}
+
+var errServing = errors.New("spoke: hubs and handlers must be mapped before the server runs")
+
+func (s *Server) open() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.serving {
+		return errServing
+	}
+	return nil
+}
+
+// Listen opens the listeners, if they are not open yet, and returns their address. Run does it when it has not been called.
+func (s *Server) Listen() (net.Addr, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	switch {
+	case s.stopped:
+		return nil, http.ErrServerClosed
+	case s.addr != nil:
+		return s.addr, nil
+	}
+	network, addr := "tcp", s.cfg.Addr
+	if path, ok := strings.CutPrefix(addr, "unix:"); ok {
+		network, addr = "unix", path
+	}
+	s.serving = true
+	a, err := s.engine.Listen(network, addr, s.http.Open)
+	if err != nil {
+		return nil, fmt.Errorf("spoke: listen on %s: %w", s.cfg.Addr, err)
+	}
+	s.addr = a
+	s.plain.start()
+	s.cfg.Logger.Info("listening", "addr", a.String(), "loops", len(s.engine.Loops()))
+	return a, nil
+}
+
+// Ready reports whether the server takes new connections: until Shutdown begins.
+func (s *Server) Ready() bool { return !s.drain.Load() }
+
+// Run serves until ctx ends, then drains: no new connections, every client is sent a Close that lets it reconnect, spread over Config.Drain,
+// running calls finish. It returns nil after a whole drain.
+func (s *Server) Run(ctx context.Context) error {
+	if _, err := s.Listen(); err != nil {
+		return errors.Join(err, s.Shutdown(context.Background()))
+	}
+	<-ctx.Done()
+	return s.Shutdown(context.WithoutCancel(ctx))
+}
+
+// Shutdown drains and stops the server. ctx bounds it: when it ends, what is left is cut off and its error returned. Calling it again does nothing.
+func (s *Server) Shutdown(ctx context.Context) error {
+	s.mu.Lock()
+	if s.stopped {
+		s.mu.Unlock()
+		return nil
+	}
+	s.stopped, s.serving = true, true
+	s.mu.Unlock()
+	s.drain.Store(true)
+	s.engine.StopListening()
+	err := s.hubs.Drain(ctx, max(s.cfg.Drain, 0))
+	err = errors.Join(err, s.plain.shutdown(ctx))
+	err = errors.Join(err, s.engine.Shutdown(ctx))
+	return errors.Join(err, s.hubs.Stop(ctx))
+}
+
+// ServeHTTP serves the hubs, and what Handle was given, from a net/http server: `mux.Handle("/chat/", srv)`. A WebSocket is taken from it and
+// moved into the event loops, which needs a plain TCP or unix connection.
+func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	s.mu.Lock()
+	s.serving = true
+	s.mu.Unlock()
+	if s.endpoints.Owns(r) {
+		s.endpoints.ServeHTTP(w, r)
+		return
+	}
+	s.plain.ServeHTTP(w, r)
+}
+
+// serve answers a request that came in on a loop.
+func (s *Server) serve(x *http1.Exchange) {
+	switch {
+	case s.endpoints.Owns(x.Request()):
+		s.endpoints.Serve(x)
+	case s.plain.mux == nil:
+		x.Reply(http.StatusNotFound, nil, nil)
+	default:
+		x.HandOver()
+	}
+}
+
+// Stats are counters and gauges of all parts.
+type Stats struct {
+	Engine    engine.Stats
+	Hubs      hubrt.Stats
+	Endpoints endpoint.Stats
+}
+
+// Stats may be called on any goroutine; it costs a look at each loop.
+func (s *Server) Stats() Stats {
+	return Stats{s.engine.Stats(), s.hubs.Stats(), s.endpoints.Stats()}
+}
+
+// plainHTTP serves what is for no hub with net/http, on connections that the loops give away.
+type plainHTTP struct {
+	mux    *http.ServeMux // nil: no handlers
+	server http.Server
+	conns  chan net.Conn
+	done   chan struct{}
+	once   sync.Once
+	served sync.WaitGroup
+}
+
+func (p *plainHTTP) init(s *Server) {
+	p.conns, p.done = make(chan net.Conn), make(chan struct{})
+	p.server = http.Server{
+		Handler:           s, // a later request on the same connection may be for a hub
+		ReadHeaderTimeout: orTime(s.cfg.HTTP.HeadTimeout, 10*time.Second),
+		IdleTimeout:       orTime(s.cfg.HTTP.KeepAlive, time.Minute),
+		MaxHeaderBytes:    s.cfg.HTTP.MaxHead,
+	}
+}
+
+func orTime(d, def time.Duration) time.Duration {
+	if d == 0 {
+		return def
+	}
+	return d
+}
+
+func (p *plainHTTP) handle(pattern string, h http.Handler) {
+	if p.mux == nil {
+		p.mux = http.NewServeMux()
+	}
+	p.mux.Handle(pattern, h)
+}
+
+func (p *plainHTTP) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if p.mux == nil {
+		w.Header()["Content-Type"] = nil
+		w.WriteHeader(http.StatusNotFound)
+		return
+	}
+	p.mux.ServeHTTP(w, r)
+}
+
+// start serves, if there is a handler to serve. Under Server.mu, before the loops can give anything away.
+func (p *plainHTTP) start() {
+	if p.mux != nil {
+		p.served.Go(func() { _ = p.server.Serve(p) }) // ends with ErrServerClosed, always
+	}
+}
+
+// take gets a connection from a loop, on a goroutine of its own.
+func (p *plainHTTP) take(nc net.Conn) {
+	select {
+	case p.conns <- nc:
+	case <-p.done:
+		_ = nc.Close()
+	}
+}
+
+func (p *plainHTTP) shutdown(ctx context.Context) error {
+	err := p.server.Shutdown(ctx)
+	if err != nil {
+		err = errors.Join(err, p.server.Close())
+	}
+	_ = p.Close()
+	p.served.Wait()
+	return err
+}
+
+// Accept, Close and Addr make it the http.Server's listener.
+func (p *plainHTTP) Accept() (net.Conn, error) {
+	select {
+	case nc := <-p.conns:
+		return nc, nil
+	case <-p.done:
+		return nil, net.ErrClosed
+	}
+}
+
+func (p *plainHTTP) Close() error {
+	p.once.Do(func() { close(p.done) })
+	return nil
+}
+
+func (p *plainHTTP) Addr() net.Addr { return &net.TCPAddr{} }
