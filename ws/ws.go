@@ -1,65 +1,88 @@
 // Package ws is the server side of RFC 6455 as a state machine over partial bytes.
+//
+// Payload is unmasked in place and passed on in pieces as it comes, so nothing is buffered and a header that announces 2^40
+// bytes costs nothing; how much of a message is too much is for the layer above to say, piece by piece. What needs to be whole
+// before it means anything (a header, a control frame: 131 bytes at most) stays with the engine until it is.
+//
+// The package is strict where RFC 6455 leaves the choice: a length in more bytes than needed is refused, UTF-8 is checked
+// byte by byte as it comes, no extension is ever accepted.
 package ws
 
 import (
-	"net/http"
 	"time"
 
 	"github.com/spokehub/spoke/engine"
 )
 
-// Config is shared by the connections of an endpoint. Zero value: defaults.
+// Config is shared by the connections of an endpoint; it must not change while there are any. Zero value (or a nil
+// pointer): defaults. Times are kept to the second and rounded up.
 type Config struct {
-	CloseTimeout     time.Duration                 // wait for the peer's close frame; default 5 s
-	KeepAlive        time.Duration                 // unsolicited empty pong, or with KeepAliveTimeout a ping, this often; default 2 min; negative: off
-	KeepAliveTimeout time.Duration                 // a ping's pong must come within it; default 0: not asked for
-	SubProtocol      func(offered []string) string // "" selects none; nil: none
+	// CloseTimeout is how long Conn.Close waits for the peer's close frame before it resets TCP. Default (also for a
+	// negative value) 5 s.
+	CloseTimeout time.Duration
+	// KeepAlive is the interval of the layer's own sign of life, which is independent of the hub's pings: an empty pong
+	// that nobody asked for, or with KeepAliveTimeout a ping. Default 2 min; negative: off. Wire contract, section 4.
+	KeepAlive time.Duration
+	// KeepAliveTimeout is the time in which the pong to a ping must come, or TCP is reset. Default 0 (also for a negative
+	// value): no pings. While reading is paused the clock stands still, as the pong may be waiting unread.
+	KeepAliveTimeout time.Duration
+	// SubProtocol selects one of the offered sub-protocols, which are given in the client's order; "" selects none. A
+	// name that was not offered counts as none (RFC 6455, section 4.2.2). nil: none. It runs on the loop and must not block.
+	SubProtocol func(offered []string) string
 }
+
+// Defaults of Config.
+const (
+	DefaultCloseTimeout = 5 * time.Second
+	DefaultKeepAlive    = 2 * time.Minute
+)
 
 // Receiver gets what comes in. All methods run on the connection's loop.
 type Receiver interface {
-	// OnPayload gets a piece of the payload of data messages, unmasked, in order; piece and message boundaries mean nothing.
-	// p is void after the call. Not called any more after a Close or End.
+	// OnPayload gets a piece of the payload of data messages, unmasked, in order; piece and message boundaries mean
+	// nothing. p is never empty, may be changed, and is void after the call. It is not called any more after Conn.Close,
+	// and not while reading is paused.
 	OnPayload(c *Conn, p []byte)
+	// OnDrain is engine.Handler's: the waiting bytes have fallen to half the outbound cap. Not called after Conn.Close.
 	OnDrain(c *Conn)
-	// OnDeadline: the second set by Conn.SetDeadline has come.
+	// OnDeadline says that the second set by Conn.SetDeadline has come. It is cleared before the call.
 	OnDeadline(c *Conn, now uint32)
-	// OnClosed is the last call. graceful: a close frame came from the peer (code is its code, 1005 if it had none).
+	// OnClosed is the last call, and comes exactly once: as soon as it is certain how the WebSocket has ended, while the
+	// engine may still be busy with sending the close frame and ending TCP. It is never called from within Conn.Close.
+	// graceful: a close frame came from the peer, and code is its code (1005 if it had none); otherwise code is 1006. After
+	// Conn.Close, r and err are what was given there.
 	OnClosed(c *Conn, r engine.CloseReason, graceful bool, code uint16, err error)
 }
 
-// Valid reports whether r is a complete and valid upgrade request: GET, HTTP/1.1, Upgrade: websocket, Connection: Upgrade, version 13, a key of
-// 16 bytes in base64. (A faulty one is answered as a poll: wire contract, section 3.)
-func Valid(r *http.Request) bool { panic("contract") }
+// seconds is d in whole seconds, rounded up, and at least 1.
+func seconds(d time.Duration) uint32 {
+	const most = 1 << 30 // a stamp stays far from the end of uint32
+	s := (d + time.Second - 1) / time.Second
+	return uint32(min(max(s, 1), most))
+}
 
-// AppendUpgrade appends the 101 response to r, for which Valid must hold.
-func AppendUpgrade(dst []byte, r *http.Request, cfg *Config) []byte { panic("contract") }
+func (cfg *Config) closeTimeout() uint32 {
+	if cfg.CloseTimeout <= 0 {
+		return seconds(DefaultCloseTimeout)
+	}
+	return seconds(cfg.CloseTimeout)
+}
 
-// Conn is the WebSocket on an engine connection; it is the connection's engine.Handler. Loop only.
-type Conn struct{}
+// keepAlive is the interval; 0: off.
+func (cfg *Config) keepAlive() uint32 {
+	switch {
+	case cfg.KeepAlive < 0:
+		return 0
+	case cfg.KeepAlive == 0:
+		return seconds(DefaultKeepAlive)
+	}
+	return seconds(cfg.KeepAlive)
+}
 
-// NewConn makes the state machine; the caller has queued the 101 response and makes it the engine connection's handler.
-func NewConn(ec *engine.Conn, cfg *Config, recv Receiver) *Conn { panic("contract") }
-
-func (c *Conn) Engine() *engine.Conn { panic("contract") }
-
-// Send sends a shared frame, whose header must be one made by AppendHeader. After Close it does nothing.
-func (c *Conn) Send(f *engine.Frame) { panic("contract") }
-
-// Write sends payload, copied, as one message. After Close it does nothing.
-func (c *Conn) Write(binary bool, payload []byte) { panic("contract") }
-
-// SetDeadline is the receiver's own deadline, beside those of the close handshake and the keep-alive.
-func (c *Conn) SetDeadline(at uint32) { panic("contract") }
-
-func (c *Conn) PauseRead()  { panic("contract") }
-func (c *Conn) ResumeRead() { panic("contract") }
-
-// Close sends a close frame behind what is queued, waits up to CloseTimeout for the peer's, then ends TCP with reason r.
-func (c *Conn) Close(code uint16, r engine.CloseReason, err error) { panic("contract") }
-
-// MaxHeader is the longest header of a server's frame.
-const MaxHeader = 10
-
-// AppendHeader appends the header of a final, unmasked text or binary frame of n payload bytes.
-func AppendHeader(dst []byte, binary bool, n int) []byte { panic("contract") }
+// keepAliveTimeout is 0 when no pongs are asked for.
+func (cfg *Config) keepAliveTimeout() uint32 {
+	if cfg.KeepAliveTimeout <= 0 {
+		return 0
+	}
+	return seconds(cfg.KeepAliveTimeout)
+}
