@@ -1,0 +1,168 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"os"
+	"sync"
+
+	"github.com/spokehub/spoke"
+)
+
+// The exit codes. A drain that came to its end is exitOK, however many clients had to be told.
+const (
+	exitOK    = 0
+	exitFail  = 1
+	exitUsage = 2
+)
+
+// run is the whole program. The first signal begins a graceful drain, the second ends it at once.
+func run(args []string, lookupEnv func(string) (string, bool), stdout, stderr io.Writer, signals <-chan os.Signal) int {
+	set, err := parseSettings(args, lookupEnv, stderr)
+	switch {
+	case errors.Is(err, flag.ErrHelp):
+		return exitOK
+	case err != nil:
+		fmt.Fprintf(stderr, "spoked: %v\nRun spoked -h for the flags.\n", err)
+		return exitUsage
+	case set.version:
+		fmt.Fprintln(stdout, versionLine())
+		return exitOK
+	}
+	log := newLogger(stderr, set.logFormat, set.logLevel)
+	set.config.Logger = log
+
+	srv, err := spoke.New(set.config)
+	if err != nil {
+		fmt.Fprintf(stderr, "spoked: %v\nRun spoked -h for the flags.\n", err)
+		return exitUsage
+	}
+	app, err := assemble(srv, set, log)
+	if err != nil {
+		log.Error("cannot assemble the server", "error", err)
+		return exitFail
+	}
+	if err := app.serve(set, stdout, signals); err != nil {
+		log.Error("stopped", "error", err)
+		return exitFail
+	}
+	return exitOK
+}
+
+// app is an assembled server.
+type app struct {
+	srv    *spoke.Server
+	log    *slog.Logger
+	health *health
+	jobs   []func(context.Context) // run beside the server until it has stopped
+	admin  *admin                  // nil: off
+}
+
+// assemble puts hubs, page and health checks on srv.
+func assemble(srv *spoke.Server, set *settings, log *slog.Logger) (*app, error) {
+	a := &app{srv: srv, log: log, health: &health{}}
+
+	chat := newChat()
+	hub, err := srv.MapHub("/chat", chat)
+	if err != nil {
+		return nil, err
+	}
+	live := newLive(func(t tick) error { return hub.Clients().Group(liveGroup).Send("tick", t) })
+	chat.attach(hub, live)
+	if err := live.attach(hub); err != nil {
+		return nil, err
+	}
+	a.jobs = append(a.jobs, chat.announce, live.run)
+
+	if set.bench {
+		if _, err := srv.MapHub("/bench", bench{}, benchOptions); err != nil {
+			return nil, err
+		}
+	}
+	a.health.register(srv.Handle)
+	srv.Handle("/", newPage())
+	if set.adminAddr != "" {
+		a.admin = newAdmin(set.adminAddr, a.health)
+	}
+	return a, nil
+}
+
+var errInterrupted = errors.New("interrupted by a second signal before the drain was over")
+
+// serve runs until a signal has come and the drain is over.
+func (a *app) serve(set *settings, stdout io.Writer, signals <-chan os.Signal) error {
+	addr, err := a.srv.Listen()
+	if err != nil {
+		return err
+	}
+	// The jobs outlive the drain: its clients still see the broadcast and the rooms.
+	jobsCtx, stopJobs := context.WithCancel(context.Background())
+	var jobs sync.WaitGroup
+	defer jobs.Wait()
+	defer stopJobs()
+	for _, job := range a.jobs {
+		jobs.Go(func() { job(jobsCtx) })
+	}
+
+	ctx, drain := context.WithCancel(context.Background())
+	defer drain()
+	ended := make(chan error, 2)
+	running := 1
+	go func() { ended <- a.srv.Run(ctx) }()
+	if a.admin != nil {
+		adminAddr, err := a.admin.listen()
+		if err != nil {
+			drain()
+			return errors.Join(err, <-ended)
+		}
+		running++
+		go func() { ended <- a.admin.run(jobsCtx) }()
+		a.log.Info("admin listener", "url", "http://"+adminAddr.String()+"/")
+	}
+	if _, err := fmt.Fprintf(stdout, "Spoke is serving %s\n", pageURL(addr)); err != nil {
+		a.log.Warn("cannot print the page's address", "error", err, "address", addr.String())
+	}
+	a.health.ready.Store(true)
+
+	select {
+	case err := <-ended:
+		if err == nil {
+			err = errors.New("a listener ended without being asked to")
+		}
+		return err
+	case sig := <-signals:
+		a.log.Info("draining", "signal", sig.String(), "spread", set.config.Drain)
+		a.health.ready.Store(false)
+		drain()
+	}
+	var failures []error
+	for ; running > 0; running-- {
+		select {
+		case err := <-ended:
+			failures = append(failures, err)
+			stopJobs() // the server has ended (or the admin listener, which ends only with the jobs)
+		case <-signals:
+			return errInterrupted
+		}
+	}
+	a.log.Info("drained")
+	return errors.Join(failures...)
+}
+
+// pageURL is where a browser on this machine finds the page.
+func pageURL(addr net.Addr) string {
+	tcp, ok := addr.(*net.TCPAddr)
+	if !ok {
+		return addr.Network() + ":" + addr.String()
+	}
+	host := tcp.IP.String()
+	if len(tcp.IP) == 0 || tcp.IP.IsUnspecified() {
+		host = "localhost" // 0.0.0.0 is no address to visit
+	}
+	return "http://" + net.JoinHostPort(host, fmt.Sprint(tcp.Port)) + "/"
+}
