@@ -1,35 +1,47 @@
 // Package method turns Go functions and the methods of Go values into hub methods: signatures are checked and a plan is made
 // once, at registration; a call binds raw arguments to the plan and runs it.
+//
+// # Signatures
+//
+// The parameters are, in this order: the hub context (optional), a context.Context (optional; it ends with the call), and any
+// number of arguments. An argument is any type that can be decoded: strings, bools, integers, floats, structs with exported
+// fields, slices, arrays, maps with string or integer keys, pointers to those, any, and types that decode themselves. An
+// unexported struct type will do; what must be exported are its fields.
+//
+// The results are nothing, error, T, or (T, error).
+//
+// Refused: variadic functions; contexts in any other place; func, unsafe.Pointer, uintptr and complex types, and interfaces
+// other than any, as arguments or inside them; channels and iterators, until streams arrive. Go has no generic methods, and
+// an instantiated generic function is an ordinary function.
 package method
 
 import (
+	"cmp"
 	"context"
-
-	"github.com/spokehub/spoke/codec"
+	"errors"
+	"fmt"
+	"maps"
+	"reflect"
+	"slices"
+	"sync"
+	"unicode/utf8"
 )
+
+// MaxName is the longest name of a method, in bytes.
+const MaxName = 255
 
 // Options of one method. Zero value: defaults.
 type Options struct {
-	Name        string // the name on the wire; default: the Go name
+	Name        string // the name on the wire, of at most MaxName bytes; default: the Go name
 	Inline      bool   // runs on the event loop: must never block
 	RequireUser bool   // only for authenticated users
 }
 
-// Table holds a hub's methods; C is the hub context's type. Registration is not safe for concurrent use, Lookup is, once registration is over.
-type Table[C context.Context] struct{}
-
-// AddValue registers the exported methods of v (a value or a pointer), except those named in skip. opts is by Go method name; one that names no method is an error. All
-// problems are reported at once (errors.Join), each names the method and says what is allowed.
-func (t *Table[C]) AddValue(v any, opts map[string]Options, skip ...string) error { panic("contract") }
-
-// Add registers one function under name.
-func (t *Table[C]) Add(name string, fn any, opt Options) error { panic("contract") }
-
-// Lookup finds a method, ignoring ASCII case; nil: there is none. No allocation.
-func (t *Table[C]) Lookup(target []byte) *Method[C] { panic("contract") }
-
-// All lists the methods by name.
-func (t *Table[C]) All() []*Method[C] { panic("contract") }
+// Table holds a hub's methods; C is the hub context's type. The zero value is empty and ready. Registration is not safe for
+// concurrent use, Lookup and All are, once registration is over.
+type Table[C context.Context] struct {
+	index index[C]
+}
 
 // Method is one hub method. Immutable.
 type Method[C context.Context] struct {
@@ -39,22 +51,163 @@ type Method[C context.Context] struct {
 	TakesCall   bool // has a context.Context parameter: each call gets one of its own
 	Stream      bool // its result is a stream (a later issue; registration refuses it until then)
 	Uploads     int  // number of stream parameters (a later issue; registration refuses it until then)
+
+	params []param   // the arguments on the wire
+	run    invoke[C] // the plan
 }
 
-// Args holds bound arguments. Reuse it: scalars cost no allocation.
-type Args struct{}
+// invoke is the plan of one method: it takes the arguments that Bind left in a.
+type invoke[C context.Context] func(hub C, call context.Context, a *Args) (Result, error)
 
-// Bind binds the raw arguments of a call. Errors are *codec.Error with the texts of section 10.
-func (m *Method[C]) Bind(p codec.Protocol, raw []byte, n int, a *Args) error { panic("contract") }
+// AddValue registers the exported methods of v (a value or a pointer), promoted methods of embedded fields included, except
+// those whose Go name is in skip. A method is called with v itself (a copy of it, when v is no pointer); v must be safe for
+// concurrent use.
+//
+// opts is by Go method name; one that names no method is an error, as are methods that v would only have as a pointer. All
+// problems are reported at once (errors.Join), each names the method and says what is allowed. After an error nothing
+// of v is registered.
+func (t *Table[C]) AddValue(v any, opts map[string]Options, skip ...string) error {
+	rv := reflect.ValueOf(v)
+	switch {
+	case !rv.IsValid():
+		return errors.New("hub value is nil; pass a value or a pointer whose exported methods are the hub's methods")
+	case rv.Kind() == reflect.Pointer && rv.IsNil():
+		return fmt.Errorf("hub value is a nil %v; pass a pointer to a value", rv.Type())
+	}
+	rt := rv.Type()
+	b := batch[C]{table: t}
+	skipped := func(name string) bool { return slices.Contains(skip, name) }
 
-// Call runs the method. call is the context for a context.Context parameter. A panic of the method passes through.
-func (m *Method[C]) Call(hub C, call context.Context, a *Args) (Result, error) { panic("contract") }
+	if _, ok := v.(sync.Locker); ok && !skipped("Lock") && !skipped("Unlock") {
+		// An embedded sync.Mutex would hand its Lock to every client.
+		b.refuse(rt.String(), "it has Lock and Unlock, which every client could call; make the embedded mutex a named field")
+		return b.err()
+	}
+	for _, name := range slices.Sorted(maps.Keys(opts)) {
+		if _, ok := rt.MethodByName(name); !ok || skipped(name) {
+			b.refuse(name, "options are given for it, but %v has no hub method of that Go name", rt)
+		}
+	}
+	recv := receiverOf(rv)
+	for i := range rt.NumMethod() {
+		m := rt.Method(i)
+		if skipped(m.Name) {
+			continue
+		}
+		opt := opts[m.Name]
+		b.add(cmp.Or(opt.Name, m.Name), rv.Method(i), recv.function(m), opt)
+	}
+	if rt.Kind() != reflect.Pointer && rt.Kind() != reflect.Interface {
+		pt := reflect.PointerTo(rt)
+		for i := range pt.NumMethod() {
+			if name := pt.Method(i).Name; !hasMethod(rt, name) {
+				b.refuse(name, "it has a pointer receiver; pass a *%v instead of a %v", rt, rt)
+			}
+		}
+	}
+	return b.commit()
+}
 
-// Result is what a method returned; scalars cost no allocation.
-type Result struct{}
+// Add registers one function under name. opt.Name must be empty or the same.
+func (t *Table[C]) Add(name string, fn any, opt Options) error {
+	b := batch[C]{table: t}
+	fv := reflect.ValueOf(fn)
+	switch {
+	case opt.Name != "" && opt.Name != name:
+		b.refuse(name, "its options give it another name, %q; leave Options.Name empty", opt.Name)
+	case !fv.IsValid():
+		b.refuse(name, "the function is nil")
+	case fv.Kind() != reflect.Func:
+		b.refuse(name, "a %v is not a function", fv.Type())
+	case fv.IsNil():
+		b.refuse(name, "the function, a %v, is nil", fv.Type())
+	default:
+		b.add(name, fv, plain(fv), opt)
+	}
+	return b.commit()
+}
 
-// Append appends the result as one value.
-func (r *Result) Append(dst []byte, p codec.Protocol) ([]byte, error) { panic("contract") }
+// All lists the methods by name.
+func (t *Table[C]) All() []*Method[C] {
+	all := slices.Clone(t.index.all)
+	slices.SortFunc(all, func(a, b *Method[C]) int { return cmp.Compare(a.Name, b.Name) })
+	return all
+}
 
-// Any is the result as the Go value it was; nil for none.
-func (r *Result) Any() any { panic("contract") }
+// batch is a registration: all of it succeeds, or none.
+type batch[C context.Context] struct {
+	table    *Table[C]
+	added    []*Method[C]
+	problems []error
+}
+
+func (b *batch[C]) refuse(name, format string, args ...any) {
+	b.problems = append(b.problems, fmt.Errorf("hub method %q: %s", name, fmt.Sprintf(format, args...)))
+}
+
+func (b *batch[C]) add(name string, fv reflect.Value, fast callable, opt Options) {
+	switch {
+	case name == "":
+		b.refuse(name, "the name is empty")
+		return
+	case len(name) > MaxName:
+		b.refuse(name[:32]+"…", "the name has %d bytes; the limit is %d", len(name), MaxName)
+		return
+	case !utf8.ValidString(name):
+		b.refuse(name, "the name is not UTF-8")
+		return
+	}
+	if other := b.find(name); other != nil {
+		b.refuse(name, "Duplicate definitions of '%s'. Overloading is not supported. (%q is registered, and names ignore ASCII case.)", name, other.Name)
+		return
+	}
+	sig, problems := signatureOf(fv.Type(), reflect.TypeFor[C]())
+	for _, p := range problems {
+		b.refuse(name, "%s", p)
+	}
+	m := &Method[C]{Name: name, Inline: opt.Inline, RequireUser: opt.RequireUser, TakesCall: sig.call}
+	// A method with problems stays in the batch, so that a second one of its name is reported too; the batch fails anyway.
+	b.added = append(b.added, m)
+	if len(problems) > 0 {
+		return
+	}
+	if m.run = direct[C](fast, &sig); m.run != nil {
+		m.params = scalarParams(sig.args)
+	} else {
+		m.params = cellParams(sig.args)
+		m.run = reflected[C](fv, &sig)
+	}
+}
+
+func (b *batch[C]) find(name string) *Method[C] {
+	if m := b.table.Lookup([]byte(name)); m != nil {
+		return m
+	}
+	for _, m := range b.added {
+		if equalFold([]byte(name), m.Name) {
+			return m
+		}
+	}
+	return nil
+}
+
+func (b *batch[C]) err() error { return errors.Join(b.problems...) }
+
+func (b *batch[C]) commit() error {
+	if err := b.err(); err != nil {
+		return err
+	}
+	for _, m := range b.added {
+		b.table.index.insert(m)
+	}
+	return nil
+}
+
+func hasMethod(t reflect.Type, name string) bool {
+	for i := range t.NumMethod() {
+		if t.Method(i).Name == name {
+			return true
+		}
+	}
+	return false
+}
