@@ -11,6 +11,8 @@ import (
 	"runtime"
 	"runtime/metrics"
 	"time"
+
+	"github.com/spokehub/spoke"
 )
 
 // admin serves profiles and counters on an address of its own, with net/http: it must answer when the event loops do not.
@@ -20,7 +22,7 @@ type admin struct {
 	listener net.Listener
 }
 
-func newAdmin(addr string, h *health) *admin {
+func newAdmin(addr string, h *health, stats func() spoke.Stats) *admin {
 	mux := http.NewServeMux()
 	mux.HandleFunc("/debug/pprof/", pprof.Index)
 	mux.HandleFunc("/debug/pprof/cmdline", pprof.Cmdline)
@@ -34,7 +36,7 @@ func newAdmin(addr string, h *health) *admin {
 		enc := json.NewEncoder(w)
 		enc.SetIndent("", "  ")
 		_ = enc.Encode(report{ // the caller has gone: nobody to tell
-			UptimeSeconds: time.Since(started).Seconds(), Ready: h.ready.Load(), Go: goFigures(),
+			UptimeSeconds: time.Since(started).Seconds(), Ready: h.ready.Load(), Go: goFigures(), Server: stats(),
 		})
 	})))
 	mux.HandleFunc("/{$}", func(w http.ResponseWriter, _ *http.Request) {
@@ -53,6 +55,7 @@ type report struct {
 	UptimeSeconds float64
 	Ready         bool
 	Go            figures
+	Server        spoke.Stats
 }
 
 // figures are what the Go runtime says of itself. Bytes.

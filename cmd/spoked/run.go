@@ -44,7 +44,7 @@ func run(args []string, lookupEnv func(string) (string, bool), stdout, stderr io
 	}
 	app, err := assemble(srv, set, log)
 	if err != nil {
-		log.Error("cannot assemble the server", "error", err)
+		log.Error("cannot assemble the server", "error", errors.Join(err, srv.Shutdown(context.Background())))
 		return exitFail
 	}
 	if err := app.serve(set, stdout, signals); err != nil {
@@ -87,7 +87,7 @@ func assemble(srv *spoke.Server, set *settings, log *slog.Logger) (*app, error) 
 	a.health.register(srv.Handle)
 	srv.Handle("/", newPage())
 	if set.adminAddr != "" {
-		a.admin = newAdmin(set.adminAddr, a.health)
+		a.admin = newAdmin(set.adminAddr, a.health, srv.Stats)
 	}
 	return a, nil
 }

@@ -48,7 +48,7 @@ func parseSettings(args []string, lookupEnv func(string) (string, bool), usage i
 		if shared[f.Name] {
 			return // Config has looked already
 		}
-		name := "SPOKE_" + strings.ToUpper(strings.ReplaceAll(f.Name, "-", "_"))
+		name := spoke.EnvPrefix + strings.ToUpper(strings.ReplaceAll(f.Name, "-", "_"))
 		if v, ok := lookupEnv(name); ok && v != "" {
 			if err := fs.Set(f.Name, v); err != nil {
 				problems = append(problems, fmt.Errorf("environment variable %s: invalid value %q: %w", name, v, err))
@@ -75,7 +75,7 @@ func parseSettings(args []string, lookupEnv func(string) (string, bool), usage i
 		}
 	}
 	if s.devUsers {
-		if !strings.HasPrefix(s.config.Addr, "unix:") && !isLoopback(s.config.Addr) {
+		if s.config.Addr != "" && !strings.HasPrefix(s.config.Addr, "unix:") && !isLoopback(s.config.Addr) {
 			problems = append(problems, fmt.Errorf("-dev-users with -addr %s: anybody who reaches this address could be any user; use a loopback address such as 127.0.0.1:8080", s.config.Addr))
 		}
 		s.config.Authenticate = devUser
