@@ -28,7 +28,7 @@ type Message struct {
 	ID             []byte // invocationId, unescaped; empty: none
 	Target         []byte // unescaped
 	Headers        []byte // raw, nil when absent
-	Args           []byte // raw arguments in the protocol's encoding (JSON: with the brackets)
+	Args           []byte // raw arguments for NextValue (JSON: with the brackets; MessagePack: without the array's header, which NArgs stands for)
 	NArgs          int
 	ArgsErr        error    // what is wrong with the arguments alone: a binding failure of this call, not of the connection
 	StreamIDs      [][]byte // unescaped
@@ -64,6 +64,9 @@ type Protocol interface {
 	// src, framing included. n == 0 and err == nil: more bytes are needed. max is the message cap in bytes, framing included (0: none): a record
 	// over it, or more than max bytes without a whole record, is a *Error with the text of section 13.
 	Next(src []byte, max int) (rec []byte, n int, err error)
+	// NextFrom is Next for bytes that trickle in: an earlier call has seen the first from bytes of src, and asked for more. So a record that comes byte by byte
+	// costs no more than one that comes at once.
+	NextFrom(src []byte, from, max int) (rec []byte, n int, err error)
 	// Decode reads a record's envelope into m, which it resets first. Errors are *Error.
 	Decode(rec []byte, m *Message) error
 
@@ -108,22 +111,3 @@ type Protocol interface {
 	AppendAck(dst []byte, n int64) []byte
 	AppendSequence(dst []byte, n int64) []byte
 }
-
-// JSON is the protocol "json".
-var JSON Protocol
-
-// Handshake is the client's first record (section 9).
-type Handshake struct {
-	Protocol string
-	Version  int
-}
-
-// ReadHandshake finds and reads the handshake record in src: n is the number of bytes to drop; n == 0 and err == nil: more are needed. Errors are *Error with the inner texts of section 9;
-// ErrHandshakeTooLarge when max bytes hold no separator.
-func ReadHandshake(src []byte, max int) (h Handshake, n int, err error) { panic("contract") }
-
-// ErrHandshakeTooLarge: no separator within the message cap.
-var ErrHandshakeTooLarge = &Error{"InvalidDataException", "handshake too large"}
-
-// AppendHandshakeResponse appends {} or {"error":…} and the separator.
-func AppendHandshakeResponse(dst []byte, errText string) []byte { panic("contract") }

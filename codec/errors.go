@@ -1,0 +1,42 @@
+package codec
+
+import "fmt"
+
+// Names of .NET's exceptions that clients see in detailed errors.
+const (
+	invalidData      = "InvalidDataException"
+	formatFault      = "FormatException"
+	invalidOperation = "InvalidOperationException"
+	jsonReader       = "JsonReaderException"
+)
+
+var (
+	// ErrTerminated says that the stream ended inside a message (wire contract, section 13).
+	ErrTerminated = &Error{invalidData, "Connection terminated while reading a message."}
+
+	// ErrHandshakeTooLarge says that the message cap was reached before the handshake's separator (wire contract, section 9).
+	ErrHandshakeTooLarge = &Error{invalidData, "The handshake request is larger than the maximum message size."}
+
+	errReading = &Error{invalidData, "Error reading JSON."}
+)
+
+// tooLarge is the fault of a record over the message cap (wire contract, section 13, last paragraph).
+func tooLarge(max int) *Error {
+	return Malformed("The maximum message size of %dB was exceeded. The message size can be configured in AddHubOptions.", max)
+}
+
+func missing(property string) *Error { return Malformed("Missing required property '%s'.", property) }
+
+func expected(property, kind string) *Error {
+	return Malformed("Expected '%s' to be of type %s.", property, kind)
+}
+
+// notInteger is a number where an integer of so many bits belongs. .NET shows a FormatException of its own there.
+func notInteger(property string, bits int) *Error {
+	return &Error{formatFault, fmt.Sprintf("Expected '%s' to be an integer of %d bits.", property, bits)}
+}
+
+// notText is a string of the envelope that is no Unicode text. .NET shows an InvalidOperationException of its own there.
+func notText(property string) *Error {
+	return &Error{invalidOperation, fmt.Sprintf("'%s' holds half of a surrogate pair.", property)}
+}
