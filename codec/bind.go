@@ -22,7 +22,7 @@ import (
 func (jsonProtocol) Bind(value []byte, dst any) error {
 	v, ok := wholeValue(value)
 	if !ok {
-		return errors.New("codec: not one JSON value")
+		return errors.New("not one JSON value")
 	}
 	var err error
 	switch p := dst.(type) {
@@ -67,7 +67,7 @@ func (jsonProtocol) Bind(value []byte, dst any) error {
 	default:
 		rv := reflect.ValueOf(dst)
 		if rv.Kind() != reflect.Pointer || rv.IsNil() {
-			return fmt.Errorf("codec: Bind needs a non-nil pointer, not %T", dst)
+			return fmt.Errorf("Bind needs a non-nil pointer, not %T", dst)
 		}
 		err = bindReflected(v, rv.Elem())
 	}

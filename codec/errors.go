@@ -1,6 +1,10 @@
 package codec
 
-import "fmt"
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+)
 
 // Names of .NET's exceptions that clients see in detailed errors.
 const (
@@ -39,4 +43,29 @@ func notInteger(property string, bits int) *Error {
 // notText is a string of the envelope that is no Unicode text. .NET shows an InvalidOperationException of its own there.
 func notText(property string) *Error {
 	return &Error{invalidOperation, fmt.Sprintf("'%s' holds half of a surrogate pair.", property)}
+}
+
+// valueError says why a value cannot be written. It names itself as .NET's serializer does, for detailed errors (wire contract, section 12.4).
+type valueError struct {
+	name string
+	err  error
+}
+
+func (e *valueError) Error() string     { return e.err.Error() }
+func (e *valueError) Unwrap() error     { return e.err }
+func (e *valueError) ErrorName() string { return e.name }
+
+var errTooDeep error = &valueError{"JsonException", fmt.Errorf("the value nests deeper than %d levels, or contains itself", maxValueDepth)}
+
+func notFinite(f float64) error {
+	return &valueError{"ArgumentException", fmt.Errorf("%v cannot be written as JSON", f)}
+}
+
+// marshalError wraps an error of encoding/json.
+func marshalError(err error) error {
+	name := "JsonException"
+	if u, ok := errors.AsType[*json.UnsupportedValueError](err); ok && (u.Str == "NaN" || u.Str == "+Inf" || u.Str == "-Inf") {
+		name = "ArgumentException"
+	}
+	return &valueError{name, err}
 }

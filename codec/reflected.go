@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"encoding"
 	"encoding/json"
-	"fmt"
 	"reflect"
 	"strings"
 	"sync"
@@ -14,7 +13,7 @@ import (
 
 // appendReflected appends a value of any type by way of encoding/json.
 func appendReflected(dst []byte, v any, depth int) ([]byte, error) {
-	if rv := reflect.ValueOf(v); shapeOf(rv.Type()).bottomless {
+	if rv := reflect.ValueOf(v); isBottomless(rv.Type()) {
 		// encoding/json goes down as deep as the value does, on the stack.
 		if d := (&descent{hops: maxHops}); !d.fits(rv, depth) {
 			return nil, errTooDeep
@@ -23,7 +22,7 @@ func appendReflected(dst []byte, v any, depth int) ([]byte, error) {
 	e := reflectedEncoders.Get().(*reflectedEncoder)
 	defer e.release()
 	if err := e.json.Encode(v); err != nil {
-		return nil, fmt.Errorf("codec: %w", err)
+		return nil, marshalError(err)
 	}
 	value := bytes.TrimSuffix(e.out.Bytes(), []byte("\n"))
 	if end := skipValue(value, 0, maxDepth-depth); end != len(value) {
@@ -98,25 +97,22 @@ func appendRune(dst []byte, r rune) []byte {
 	return appendEscape(dst, r)
 }
 
-// shape is what a type says about the depth of its values.
-type shape struct {
-	bottomless bool // there is an interface in it, or it contains itself
-}
-
-var shapes sync.Map // reflect.Type: shape
+// bottomlessTypes remembers isBottomless. It grows with the types of the program, not with what peers send.
+var bottomlessTypes sync.Map // reflect.Type: bool
 
 var (
 	jsonMarshaler = reflect.TypeFor[json.Marshaler]()
 	textMarshaler = reflect.TypeFor[encoding.TextMarshaler]()
 )
 
-func shapeOf(t reflect.Type) shape {
-	if s, ok := shapes.Load(t); ok {
-		return s.(shape)
+// isBottomless says whether a type leaves open how deep its values nest: there is an interface in it, or it contains itself.
+func isBottomless(t reflect.Type) bool {
+	if known, ok := bottomlessTypes.Load(t); ok {
+		return known.(bool)
 	}
-	s := shape{bottomless: bottomless(t, nil)}
-	shapes.Store(t, s)
-	return s
+	b := bottomless(t, nil)
+	bottomlessTypes.Store(t, b)
+	return b
 }
 
 // bottomless looks through t; path holds the types around it.
@@ -188,7 +184,7 @@ func (d *descent) fits(v reflect.Value, depth int) bool {
 		if depth == 0 {
 			return false
 		}
-		if !shapeOf(v.Type().Elem()).bottomless {
+		if !isBottomless(v.Type().Elem()) {
 			return true // how deep that is, the encoded bytes tell
 		}
 		for i := range v.Len() {
@@ -200,7 +196,7 @@ func (d *descent) fits(v reflect.Value, depth int) bool {
 		if depth == 0 {
 			return false
 		}
-		if !shapeOf(v.Type().Elem()).bottomless {
+		if !isBottomless(v.Type().Elem()) {
 			return true
 		}
 		for entries := v.MapRange(); entries.Next(); {

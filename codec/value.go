@@ -4,7 +4,6 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"math"
 	"slices"
 	"strconv"
@@ -13,8 +12,6 @@ import (
 
 // maxValueDepth is how deep a value may nest that we write: a message has two levels around an argument, and official clients read no more than maxDepth.
 const maxValueDepth = maxDepth - 2
-
-var errTooDeep = fmt.Errorf("codec: the value nests deeper than %d levels, or contains itself", maxValueDepth)
 
 func (jsonProtocol) AppendString(dst []byte, s string) []byte { return appendString(dst, s) }
 func (jsonProtocol) AppendInt(dst []byte, n int64) []byte     { return strconv.AppendInt(dst, n, 10) }
@@ -37,7 +34,7 @@ func (jsonProtocol) AppendValue(dst []byte, v any) ([]byte, error) {
 // appendFloat appends the shortest digits that read back as f, in the form of .NET: an exponent below 1e-4 and from 15 digits on (bits 32: 7 digits).
 func appendFloat(dst []byte, f float64, bits int) ([]byte, error) {
 	if math.IsNaN(f) || math.IsInf(f, 0) {
-		return dst, fmt.Errorf("codec: %v has no JSON form", f)
+		return dst, notFinite(f)
 	}
 	large := 1e15
 	if bits == 32 {
@@ -116,7 +113,10 @@ func appendBytes(dst, b []byte) []byte {
 // appendTime appends RFC 3339 with as many digits of the second as there are.
 func appendTime(dst []byte, t time.Time) ([]byte, error) {
 	dst, err := t.AppendText(append(dst, '"'))
-	return append(dst, '"'), err
+	if err != nil {
+		return nil, &valueError{"JsonException", err}
+	}
+	return append(dst, '"'), nil
 }
 
 // appendRawMessage appends a value that is JSON already, as it is; nil is null, as for encoding/json.
@@ -127,7 +127,7 @@ func appendRawMessage(dst []byte, raw json.RawMessage, depth int) ([]byte, error
 	i := skipSpace(raw, 0)
 	end := skipValue(raw, i, maxDepth-depth)
 	if end < 0 || skipSpace(raw, end) != len(raw) {
-		return nil, errors.New("codec: the json.RawMessage is not one JSON value in UTF-8, or nests too deep")
+		return nil, &valueError{"JsonException", errors.New("the json.RawMessage is not one JSON value in UTF-8, or nests too deep")}
 	}
 	return append(dst, raw[i:end]...), nil
 }

@@ -10,7 +10,8 @@ const (
 	PeerReset                    // the peer reset TCP
 	IOError                      // a system call failed otherwise
 	SendTimeout                  // over the outbound cap, and no progress within the send timeout
-	OutboundOverflow             // over the hard outbound cap
+	OutboundOverflow             // over a hard outbound cap
+	InputOverflow                // over the hard cap of bytes that a handler may leave unconsumed
 	Shutdown                     // the server stops
 	Refused                      // the accept callback did not want it
 	Detached                     // handed to another owner; never seen by OnClose
@@ -40,7 +41,7 @@ const (
 )
 
 var reasonNames = [reasonCount]string{
-	"none", "peer-closed", "peer-reset", "io-error", "send-timeout", "outbound-overflow", "shutdown", "refused", "detached",
+	"none", "peer-closed", "peer-reset", "io-error", "send-timeout", "outbound-overflow", "input-overflow", "shutdown", "refused", "detached",
 	"head-timeout", "head-too-large", "bad-request", "body-timeout", "body-too-large", "keep-alive-timeout", "response-end",
 	"websocket-protocol", "websocket-timeout", "client-closed", "handshake-timeout", "handshake-refused", "protocol-error",
 	"message-too-large", "client-timeout", "aborted", "connect-failed", "rate-limited", "auth-expired", "result-failed", "internal-error",

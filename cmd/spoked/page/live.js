@@ -143,5 +143,5 @@ function draw(canvas, gaps, expected) {
   g.moveTo(0, y);
   g.lineTo(width, y);
   g.stroke();
-  byId("chart-scale").textContent = `dashed line: ${formatMilliseconds(expected)}`;
+  byId("chart-scale").textContent = `dashed: ${Math.round(expected)} ms`;
 }

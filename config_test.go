@@ -1,0 +1,104 @@
+package spoke_test
+
+import (
+	"flag"
+	"io"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/spokehub/spoke"
+)
+
+func parse(t *testing.T, args ...string) (cfg spoke.Config, err error) {
+	t.Helper()
+	fs := flag.NewFlagSet("test", flag.ContinueOnError)
+	fs.SetOutput(io.Discard)
+	cfg.RegisterFlags(fs)
+	return cfg, fs.Parse(args)
+}
+
+func TestFlagsAndEnvironment(t *testing.T) {
+	t.Setenv("SPOKE_MAX_MESSAGE", "1000")
+	t.Setenv("SPOKE_KEEP_ALIVE", "3s")
+	t.Setenv("SPOKE_RATE_MODE", "close")
+	t.Setenv("SPOKE_DETAILED_ERRORS", "true")
+	cfg, err := parse(t, "-max-message", "2000", "-loops", "3", "-rate-messages", "2.5", "-allowed-origins", "https://a.example, https://b.example")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if cfg.Hub.MaxMessage != 2000 {
+		t.Errorf("MaxMessage is %d: the flag must win over the variable", cfg.Hub.MaxMessage)
+	}
+	if cfg.Hub.KeepAliveInterval != 3*time.Second || cfg.Hub.Rates.Mode != spoke.Close || !cfg.Hub.DetailedErrors {
+		t.Errorf("the variables were not taken: %+v", cfg.Hub.Options)
+	}
+	if cfg.Engine.Loops != 3 || cfg.Hub.Rates.Messages != 2.5 || !slices.Equal(cfg.Hub.AllowedOrigins, []string{"https://a.example", "https://b.example"}) {
+		t.Errorf("the flags were not taken: %+v", cfg)
+	}
+}
+
+func TestBadEnvironment(t *testing.T) {
+	t.Setenv("SPOKE_MAX_MESSAGE", "lots")
+	t.Setenv("SPOKE_RATE_MODE", "never")
+	cfg, err := parse(t)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = spoke.New(cfg)
+	for _, want := range []string{`SPOKE_MAX_MESSAGE="lots"`, `SPOKE_RATE_MODE="never"`} {
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("error %v does not name %s", err, want)
+		}
+	}
+}
+
+func TestBadFlags(t *testing.T) {
+	for _, args := range [][]string{{"-max-message", "x"}, {"-keep-alive", "3"}, {"-rate-mode", "never"}, {"-nonsense"}} {
+		if _, err := parse(t, args...); err == nil {
+			t.Errorf("%v passed", args)
+		}
+	}
+}
+
+func TestBadConfig(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		name string
+		cfg  func(*spoke.Config)
+		want []string
+	}{
+		{"several at once", func(c *spoke.Config) { c.Workers = -1; c.HTTP.MaxHead = -2; c.MaxParked = -3 }, []string{"Workers is -1", "HTTP.MaxHead is -2", "MaxParked is -3"}},
+		{"backend", func(c *spoke.Config) { c.Engine.Backend = "kqueue" }, []string{"kqueue", "epoll"}},
+		{"loops", func(c *spoke.Config) { c.Engine.Loops = -1 }, []string{"Loops"}},
+		{"hub options", func(c *spoke.Config) { c.Hub.ClientTimeout = -time.Second }, []string{"ClientTimeout"}},
+		{"rates", func(c *spoke.Config) { c.Hub.Rates.Messages = -1 }, []string{"Messages"}},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			var cfg spoke.Config
+			tt.cfg(&cfg)
+			s, err := spoke.New(cfg)
+			if err == nil {
+				t.Fatalf("made %v", s)
+			}
+			for _, want := range tt.want {
+				if !strings.Contains(err.Error(), want) {
+					t.Errorf("error %q does not say %q", err, want)
+				}
+			}
+		})
+	}
+}
+
+func TestEveryFlagSaysItsDefault(t *testing.T) {
+	fs := flag.NewFlagSet("test", flag.ContinueOnError)
+	new(spoke.Config).RegisterFlags(fs)
+	fs.VisitAll(func(f *flag.Flag) {
+		zero := f.DefValue == "" || f.DefValue == "0" || f.DefValue == "0s"
+		if zero && !strings.Contains(f.Usage, "default") && !strings.HasSuffix(f.Name, "-max") {
+			t.Errorf("-%s: %q does not say the default", f.Name, f.Usage)
+		}
+	})
+}

@@ -1,0 +1,5 @@
+//go:build !race
+
+package spoke_test
+
+const raceEnabled = false
