@@ -1,0 +1,133 @@
+package endpoint
+
+import (
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+)
+
+func TestParkedConnectionsExpire(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s, e := testSet(t, Config{ParkedTimeout: 15 * time.Second}, Options{})
+		r := s.registry
+		park := func() *connection {
+			c, err := r.park(e, false)
+			if err != nil {
+				t.Fatal(err)
+			}
+			return c
+		}
+		lost, used := park(), park()
+		if !r.claim(used, WebSockets) {
+			t.Fatal("a parked connection could not be claimed")
+		}
+		time.Sleep(10 * time.Second)
+		late := park()
+		time.Sleep(5*time.Second - 1)
+		r.sweep(time.Now())
+		if c, _ := r.find(e, lost.token); c == nil {
+			t.Error("gone before its time")
+		}
+		time.Sleep(1)
+		r.sweep(time.Now())
+		if c, _ := r.find(e, lost.token); c != nil {
+			t.Error("still there after its time")
+		}
+		if r.claim(lost, WebSockets) {
+			t.Error("an expired connection could be claimed")
+		}
+		if c, has := r.find(e, used.token); c != used || has != WebSockets {
+			t.Error("a connection in use was removed")
+		}
+		if c, _ := r.find(e, late.token); c == nil {
+			t.Error("a younger connection was removed")
+		}
+		if st := s.Stats(); st.Parked != 1 || st.Expired != 1 || st.Connections != 2 {
+			t.Errorf("stats %+v", st)
+		}
+		r.remove(used)
+		time.Sleep(time.Minute)
+		r.sweep(time.Now())
+		if st := s.Stats(); st.Parked != 0 || st.Expired != 2 || st.Connections != 0 {
+			t.Errorf("stats at the end %+v", st)
+		}
+		for i := range r.shards {
+			if r.shards[i].parked != nil {
+				t.Error("an empty shard keeps its queue")
+			}
+		}
+	})
+}
+
+func TestParkedConnectionsAreBounded(t *testing.T) {
+	t.Parallel()
+	s, e := testSet(t, Config{MaxParked: 2}, Options{})
+	var first *connection
+	for range 2 {
+		c, err := s.registry.park(e, false)
+		if err != nil {
+			t.Fatal(err)
+		}
+		first = c
+	}
+	if w := do(s, "POST", "/hub/negotiate"); w.Code != 503 || w.Header().Get("Retry-After") == "" || !strings.Contains(w.Body.String(), "2 negotiated") {
+		t.Errorf("over the bound: %d %q", w.Code, w.Body)
+	}
+	s.registry.claim(first, WebSockets)
+	if w := do(s, "POST", "/hub/negotiate"); w.Code != 200 {
+		t.Errorf("with room again: %d", w.Code)
+	}
+}
+
+func TestOneRequestClaims(t *testing.T) {
+	t.Parallel()
+	s, e := testSet(t, Config{}, Options{})
+	c, err := s.registry.park(e, true)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if c.token != token(c.id) {
+		t.Error("version 0: the id must be the token")
+	}
+	var wg sync.WaitGroup
+	won := make(chan bool, 16)
+	for range cap(won) {
+		wg.Go(func() { won <- s.registry.claim(c, WebSockets) })
+	}
+	wg.Wait()
+	close(won)
+	n := 0
+	for w := range won {
+		if w {
+			n++
+		}
+	}
+	if n != 1 {
+		t.Errorf("%d requests got the connection", n)
+	}
+}
+
+func TestParseToken(t *testing.T) {
+	t.Parallel()
+	good := token{0: 1, 15: 0xff}
+	if got, ok := parseToken(good.String()); !ok || got != good {
+		t.Errorf("%s came back as %s, %v", good, got, ok)
+	}
+	for _, s := range []string{"", "A", strings.Repeat("A", 21), strings.Repeat("A", 23), strings.Repeat("A", 21) + "B", strings.Repeat("A", 21) + "=", strings.Repeat("é", 11), strings.Repeat("\x00", 22)} {
+		if _, ok := parseToken(s); ok {
+			t.Errorf("%q passed for a token", s)
+		}
+	}
+}
+
+func FuzzParseToken(f *testing.F) {
+	f.Add("AAAAAAAAAAAAAAAAAAAAAA")
+	f.Add("pJ5lVaWz0PSk7O3TXm4gXQ")
+	f.Fuzz(func(t *testing.T, s string) {
+		if got, ok := parseToken(s); ok && got.String() != s {
+			t.Errorf("%q is read as %s: a token must have one spelling", s, got)
+		}
+	})
+}
