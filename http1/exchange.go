@@ -1,0 +1,275 @@
+package http1
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"runtime/debug"
+
+	"github.com/spokehub/spoke/engine"
+)
+
+// Exchange is one request and its answer. It must be answered exactly once, by Reply, Upgrade or HandOver, at once or later; it may be kept until then. After the
+// answer, or after the client has gone, all of its methods do nothing. Loop only, except for Ref and the function that Later returns.
+type Exchange struct {
+	h    *conn // nil once it is over
+	c    *engine.Conn
+	ref  engine.Ref
+	req  *http.Request
+	head *[]byte // pooled
+	gone func()
+
+	done      func(body []byte, ok bool)
+	collected *[]byte // pooled: the body so far, if it did not come at once
+	max, got  int64
+	body      body
+	dropped   int
+	expect    bool // the client waits for 100 Continue
+	asked     bool // ReadBody was called
+}
+
+func newExchange(h *conn, c *engine.Conn, head []byte, fr framing) (*Exchange, *fault) {
+	req, f := parse(head)
+	if f != nil {
+		return nil, f
+	}
+	req.RemoteAddr = "@" // as net/http has it for sockets without an address
+	if remote := c.Remote(); remote.IsValid() {
+		req.RemoteAddr = remote.String()
+	}
+	x := &Exchange{h: h, c: c, ref: c.Ref(), req: req, head: getBuffer(), body: newBody(fr), expect: fr.expect}
+	*x.head = append(*x.head, head...)
+	return x, nil
+}
+
+// Request is the head, read by net/http's own reader; Body is http.NoBody, RemoteAddr is set, the context is never cancelled. It may be kept.
+func (x *Exchange) Request() *http.Request { return x.req }
+
+// Head is the raw head, including the empty line. Void after the exchange; nil then.
+func (x *Exchange) Head() []byte {
+	if x.head == nil {
+		return nil
+	}
+	return *x.head
+}
+
+// Conn is the connection. Its deadline, its handler and its reading belong to this package until the exchange is over.
+func (x *Exchange) Conn() *engine.Conn { return x.c }
+
+// Ref names the connection. Any goroutine.
+func (x *Exchange) Ref() engine.Ref { return x.ref }
+
+// OnGone has f called on the loop, once, if the exchange ends without an answer because the connection is gone. One f per exchange; nil: none.
+func (x *Exchange) OnGone(f func()) { x.gone = f }
+
+// isHead reports whether the request is HEAD.
+func (x *Exchange) isHead() bool { return x.req.Method == http.MethodHead }
+
+// ReadBody collects the body (Content-Length or chunked; sends 100 Continue when expected) and calls done once, on the loop: with the body (void
+// after done returns), or with a nil body and ok false when the client broke off, was too slow, sent a malformed chunk, or the body is over max bytes; in all but the first case the
+// exchange has been answered (408, 400, 413) already. done may run before ReadBody returns. At most once an exchange.
+func (x *Exchange) ReadBody(max int64, done func(body []byte, ok bool)) {
+	h := x.h
+	if h == nil || x.asked {
+		if h != nil {
+			h.misuse(x, "ReadBody was called twice")
+		}
+		done(nil, false)
+		return
+	}
+	x.asked = true
+	x.max = max
+	x.done = done
+	if x.body.left > max { // told before a byte of it is read, or asked for
+		h.fail(x.c, bodyTooLarge(max), x.isHead())
+		return
+	}
+	h.state = reading
+	after(x.c, h.cfg.bodyTimeout())
+	if h.inside {
+		return // OnData goes on with it
+	}
+	if h.left > 0 {
+		h.again(x.c)
+		return
+	}
+	h.readBody(x.c, nil)
+	if h.eof && h.state == reading {
+		h.OnEOF(x.c)
+	}
+}
+
+// Reply answers. header may be nil; Content-Length, Date and Connection are added (Connection: close in header is obeyed). status is 200 to 999. Answers to
+// HEAD, and of status 204 and 304, carry no body. A request body that was not asked for is read and dropped up to 64 KiB, else the connection closes.
+// body is copied. Reply after the client has gone does nothing.
+func (x *Exchange) Reply(status int, header http.Header, body []byte) {
+	h, c := x.h, x.c
+	if h == nil {
+		return
+	}
+	if status < 200 || status > 999 {
+		h.misuse(x, fmt.Sprintf("Reply got status %d: want 200 to 999", status))
+		status, header, body = http.StatusInternalServerError, nil, nil
+	}
+	done := x.done
+	x.done = nil
+	rest := !x.body.complete()
+	bye := x.req.Close || wantsClose(header) || c.Closed() ||
+		h.eof && h.left == 0 && !h.inside ||
+		rest && (x.expect || x.body.left > maxDrop) // a client that was not told to continue may send the body or not
+
+	buf := getBuffer()
+	var bad string
+	*buf, bad = appendHead(*buf, answer{
+		status: status, length: len(body), close: bye, oldPeer: x.req.ProtoMinor == 0, now: c.Loop().Time(),
+	}, header)
+	if bad != "" {
+		h.misuse(x, fmt.Sprintf("Reply got the header name %.80q, which is left out", bad))
+	}
+	if !x.isHead() && !bodiless(status) {
+		if len(body) <= firstBuffer {
+			*buf = append(*buf, body...)
+			body = nil
+		}
+	} else {
+		body = nil
+	}
+	c.Write(*buf)
+	if len(body) > 0 {
+		c.Write(body)
+	}
+	putBuffer(buf)
+	x.release()
+	if done != nil { // answered before the body had come
+		h.call(x, func() { done(nil, false) })
+	}
+
+	switch {
+	case bye:
+		h.end(c, engine.ResponseEnd, nil)
+	case rest:
+		h.state = dropping
+		after(c, h.cfg.bodyTimeout())
+		h.again(c)
+	default:
+		h.idle(c)
+		h.again(c)
+	}
+}
+
+// Upgrade writes response (a whole head, copied) and makes to the connection's handler; bytes behind the head go to it. A request that announces a body cannot
+// be upgraded, since nobody could say to whom those bytes belong: it is answered with 400, and to is never called.
+func (x *Exchange) Upgrade(response []byte, to engine.Handler) {
+	h, c := x.h, x.c
+	if h == nil {
+		return
+	}
+	if !x.body.complete() {
+		h.fail(c, badRequest("a request with a body cannot be upgraded"), x.isHead())
+		return
+	}
+	x.release()
+	h.x = nil
+	h.state = gone
+	c.SetDeadline(0)
+	c.Write(response)
+	if h.paused {
+		c.ResumeRead()
+	}
+	c.SetHandler(to) // it is told of the client's end again, if that has come
+}
+
+// HandOver gives the connection, with this request's bytes in front, to Config.HandOver. Not after ReadBody.
+func (x *Exchange) HandOver() {
+	h := x.h
+	switch {
+	case h == nil:
+	case x.asked:
+		h.misuse(x, "HandOver was called after ReadBody")
+		x.Reply(http.StatusInternalServerError, nil, nil)
+	case h.cfg.HandOver == nil:
+		h.misuse(x, "HandOver was called without Config.HandOver")
+		x.Reply(http.StatusInternalServerError, nil, nil)
+	case h.inside:
+		h.detach(x, h.view)
+	case h.left == 0:
+		h.detach(x, *x.head)
+	default: // the rest lies with the engine, which shows it
+		h.state = leaving
+		h.again(x.c)
+	}
+}
+
+// detach takes the connection out of the engine; p begins with the head of x.
+func (h *conn) detach(x *Exchange, p []byte) {
+	c := x.c
+	c.SetDeadline(0)
+	nc, err := c.Detach(p)
+	if err != nil {
+		h.cfg.logger().Error("http1: the connection could not be handed over", "err", err)
+		h.fail(c, internalError(), x.isHead())
+		return
+	}
+	x.release()
+	h.x = nil
+	h.state = gone
+	go h.cfg.handOver(nc)
+}
+
+func (cfg *Config) handOver(nc net.Conn) {
+	defer func() {
+		if v := recover(); v != nil {
+			cfg.logger().Error("http1: HandOver panicked", "panic", fmt.Sprint(v), "stack", string(debug.Stack()))
+			if err := nc.Close(); err != nil && !errors.Is(err, net.ErrClosed) {
+				cfg.logger().Error("http1: the connection of a HandOver that panicked does not close", "err", err)
+			}
+		}
+	}()
+	cfg.HandOver(nc)
+}
+
+// Later lets other goroutines answer: it returns a function that posts f to the loop, on any goroutine, any number of times. Nothing is read past the exchange meanwhile. f does not run when the
+// connection is gone by then.
+func (x *Exchange) Later() (post func(f func())) {
+	h, ref := x.h, x.ref
+	if h == nil {
+		return func(func()) {}
+	}
+	return func(f func()) {
+		ref.Loop().Post(engine.TaskFunc(func(*engine.Loop) {
+			if ref.Conn() != nil {
+				h.call(x, f)
+			}
+		}))
+	}
+}
+
+// release ends the exchange, which has been answered.
+func (x *Exchange) release() {
+	x.h = nil
+	putBuffer(x.head)
+	putBuffer(x.collected)
+	x.head, x.collected, x.gone = nil, nil, nil
+}
+
+// abandon ends the exchange when it cannot be answered any more, or has been by a fault.
+func (x *Exchange) abandon() {
+	if x.h == nil {
+		return // answered; only its body was being dropped
+	}
+	done, gone := x.done, x.gone
+	x.done = nil
+	h := x.h
+	x.release()
+	if done != nil {
+		h.call(x, func() { done(nil, false) })
+	}
+	if gone != nil {
+		h.call(x, gone)
+	}
+}
+
+func (h *conn) misuse(x *Exchange, what string) {
+	h.cfg.logger().Error("http1: "+what, "method", x.req.Method, "path", x.req.URL.Path)
+}
