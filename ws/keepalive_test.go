@@ -1,0 +1,277 @@
+package ws
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/spokehub/spoke/engine"
+)
+
+func counter(n int) string { return fmt.Sprintf("\x00\x00\x00\x00\x00\x00\x00%c", n) }
+
+// TestKeepAlivePong: without a timeout, an empty pong at each interval.
+func TestKeepAlivePong(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		p := connect(t, newEngine(t, engine.Config{}), &Config{KeepAlive: 10 * time.Second}, echo(t))
+		begin := time.Now()
+		for i := 1; i <= 3; i++ {
+			p.expect("pong ")
+			if d := time.Since(begin) - time.Duration(i)*10*time.Second; d < -time.Second || d > time.Second {
+				t.Errorf("pong %d came %v away from its time", i, d)
+			}
+		}
+		p.send(text("still here"))
+		p.expect("text still here")
+	})
+}
+
+func TestKeepAliveDefaults(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		name                         string
+		cfg                          Config
+		every, timeout, closeTimeout uint32
+	}{
+		{"zero value", Config{}, 120, 0, 5},
+		{"off", Config{KeepAlive: -1, KeepAliveTimeout: -1, CloseTimeout: -1}, 0, 0, 5},
+		{"rounded up", Config{KeepAlive: 1, KeepAliveTimeout: 1001 * time.Millisecond, CloseTimeout: 2500 * time.Millisecond}, 1, 2, 3},
+		{"far away", Config{KeepAlive: 1 << 62, KeepAliveTimeout: 1 << 62, CloseTimeout: 1 << 62}, 1 << 30, 1 << 30, 1 << 30},
+	} {
+		if e, k, d := c.cfg.keepAlive(), c.cfg.keepAliveTimeout(), c.cfg.closeTimeout(); e != c.every || k != c.timeout || d != c.closeTimeout {
+			t.Errorf("%s: every %d s, timeout %d s, close timeout %d s; want %d, %d, %d", c.name, e, k, d, c.every, c.timeout, c.closeTimeout)
+		}
+	}
+}
+
+// TestKeepAliveOff: silence for an hour.
+func TestKeepAliveOff(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		p := connect(t, newEngine(t, engine.Config{}), &Config{KeepAlive: -1}, echo(t))
+		time.Sleep(time.Hour)
+		p.silent()
+	})
+}
+
+// TestKeepAlivePing: with a timeout, pings that count from 1; a peer that answers each lives on, whatever else it sends.
+func TestKeepAlivePing(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		p := connect(t, newEngine(t, engine.Config{}), &Config{KeepAlive: 10 * time.Second, KeepAliveTimeout: 3 * time.Second}, echo(t))
+		for i := 1; i <= 5; i++ {
+			p.expect("ping " + counter(i))
+			p.send(pongF(""), pongF(counter(i)), pongF("whatever"))
+		}
+		p.send(text("still here"))
+		p.expect("text still here")
+	})
+}
+
+// TestPongLate: no pong, or only others, and TCP is reset when the time is over.
+func TestPongLate(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct{ name, answer string }{
+		{"nothing", ""},
+		{"other pongs", pongF("") + pongF(counter(2)) + pongF("12345678")},
+		{"only data", text("I am alive")},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				recv := newReceiver(t)
+				p := connect(t, newEngine(t, engine.Config{}), &Config{KeepAlive: 10 * time.Second, KeepAliveTimeout: 3 * time.Second}, recv)
+				p.expect("ping " + counter(1))
+				begin := time.Now()
+				p.send(c.answer)
+				got := <-recv.ended
+				if want := (closed{engine.WebSocketTimeout, false, 1006, errPongLate}); got != want {
+					t.Errorf("closed with %+v, want %+v", got, want)
+				}
+				if d := time.Since(begin); d < 3*time.Second || d > 5*time.Second {
+					t.Errorf("closed after %v, want 3 to 5 s", d)
+				}
+				p.expect("reset")
+			})
+		})
+	}
+}
+
+// TestPongWhilePaused: the pong of a peer that we do not read is not late; once we read again, it has its time.
+func TestPongWhilePaused(t *testing.T) {
+	t.Parallel()
+	for _, answers := range []bool{true, false} {
+		t.Run(fmt.Sprintf("answers %v", answers), func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				recv := newReceiver(t)
+				p := connect(t, newEngine(t, engine.Config{}), &Config{KeepAlive: 10 * time.Second, KeepAliveTimeout: 3 * time.Second}, recv)
+				p.loop((*Conn).PauseRead)
+				p.expect("ping " + counter(1))
+				if answers {
+					p.send(pongF(counter(1)))
+				}
+				time.Sleep(time.Minute)
+				p.silent() // no second ping before the first one's pong
+				p.loop((*Conn).ResumeRead)
+				if answers {
+					p.expect("ping " + counter(2))
+					return
+				}
+				begin := time.Now()
+				if got := <-recv.ended; got.reason != engine.WebSocketTimeout {
+					t.Errorf("closed with %+v, want reason %v", got, engine.WebSocketTimeout)
+				}
+				if d := time.Since(begin); d < 3*time.Second || d > 5*time.Second {
+					t.Errorf("closed %v after reading began again, want 3 to 5 s", d)
+				}
+			})
+		})
+	}
+}
+
+// TestCloseTimeout: a peer that does not answer our close frame is cut off, and pings it no more.
+func TestCloseTimeout(t *testing.T) {
+	t.Parallel()
+	for _, why := range []error{nil, errors.New("why")} {
+		synctest.Test(t, func(t *testing.T) {
+			recv := newReceiver(t)
+			p := connect(t, newEngine(t, engine.Config{}), &Config{KeepAlive: time.Second, KeepAliveTimeout: time.Second}, recv)
+			begin := time.Now()
+			p.loop(func(c *Conn) {
+				recv.done = true
+				c.Close(1000, engine.Shutdown, why)
+			})
+			p.expect("close 1000")
+			p.send(text("not an answer"), ping("neither"))
+			got := <-recv.ended
+			if want := (closed{engine.Shutdown, false, 1006, why}); why != nil && got != want {
+				t.Errorf("closed with %+v, want %+v", got, want)
+			}
+			if why == nil && !errors.Is(got.err, errCloseLate) {
+				t.Errorf("closed with %+v, want error %v", got, errCloseLate)
+			}
+			if d := time.Since(begin); d < 5*time.Second || d > 7*time.Second {
+				t.Errorf("closed after %v, want 5 to 7 s", d)
+			}
+			p.expect("reset")
+		})
+	}
+}
+
+// TestDeadlines: the receiver's deadline and the layer's own do not get in each other's way.
+func TestDeadlines(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		fired := make(chan uint32, 10)
+		recv := newReceiver(t)
+		recv.deadline = func(c *Conn, now uint32) {
+			fired <- now
+			if now < 20 {
+				c.SetDeadline(now + 6)
+			}
+		}
+		p := connect(t, newEngine(t, engine.Config{}), &Config{KeepAlive: 4 * time.Second}, recv)
+		var start uint32
+		p.loop(func(c *Conn) {
+			start = c.Engine().Loop().Now()
+			c.SetDeadline(start + 6)
+		})
+		pongs := 0
+		for want := start + 6; want <= 24; want += 6 {
+			if got := <-fired; got < want || got > want+1 {
+				t.Fatalf("deadline at %d, want %d", got, want)
+			} else {
+				want = got
+			}
+		}
+		for range 5 {
+			p.expect("pong ")
+			pongs++
+		}
+		p.loop(func(c *Conn) { c.SetDeadline(c.Engine().Loop().Now() + 5) })
+		p.loop(func(c *Conn) { c.SetDeadline(0) })
+		time.Sleep(time.Minute)
+		select {
+		case now := <-fired:
+			t.Errorf("a cleared deadline came, at %d", now)
+		default:
+		}
+	})
+}
+
+// TestDeadlineAfterClose: the receiver's deadline is served while the peer's close frame is awaited.
+func TestDeadlineAfterClose(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		fired := make(chan struct{})
+		recv := newReceiver(t)
+		recv.deadline = func(*Conn, uint32) { close(fired) }
+		p := connect(t, newEngine(t, engine.Config{}), nil, recv)
+		p.loop(func(c *Conn) {
+			recv.done = true
+			c.Close(1000, engine.Aborted, nil)
+			c.SetDeadline(c.Engine().Loop().Now() + 2)
+		})
+		<-fired
+		p.send(closing(1000, ""))
+		p.expect("close 1000", "eof")
+	})
+}
+
+// TestPingFlood: a peer that sends pings and reads nothing costs pongRoom and one pong; when it reads at last, its most recent ping is
+// answered.
+func TestPingFlood(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		recv := newReceiver(t)
+		e := newEngine(t, engine.Config{})
+		p := connect(t, e, &Config{KeepAlive: -1}, recv)
+		const pings = 40_000
+		full := strings.Repeat("x", 119)
+		for i := range pings {
+			p.send(ping(fmt.Sprintf("%s%06d", full, i)))
+		}
+		synctest.Wait()
+		p.loop(func(c *Conn) {
+			if got := c.Engine().Buffered(); got > pongRoom {
+				t.Errorf("%d bytes wait to go out, at most %d may", got, pongRoom)
+			}
+		})
+		want := fmt.Sprintf("pong %s%06d", full, pings-1)
+		seen := 0
+		for got := p.next(); got != want; got = p.next() {
+			if seen++; seen > pings || !strings.HasPrefix(got, "pong "+full) {
+				t.Fatalf("got %q after %d pongs", got, seen)
+			}
+		}
+		if seen == pings-1 {
+			t.Error("every ping was answered, so the bound was not reached")
+		}
+		p.send(ping("one more"))
+		p.expect("pong one more")
+		p.silent()
+	})
+}
+
+// TestPingsAmongData: pings of a client that reads are all answered, in order, however many come at once.
+func TestPingsAmongData(t *testing.T) {
+	t.Parallel()
+	p := connect(t, newEngine(t, engine.Config{}), nil, echo(t))
+	const n = 2000
+	go func() {
+		for i := range n {
+			if _, err := io.WriteString(p.nc, text("t")+ping(fmt.Sprint(i))); err != nil {
+				return
+			}
+		}
+	}()
+	for i := range n {
+		p.expect("text t", fmt.Sprintf("pong %d", i))
+	}
+}
