@@ -1,0 +1,90 @@
+// Command probe serves the hubs of the recorded exchanges (interop/golden/testdata/README.md) from Spoke, so that a replayer can compare it
+// with what was recorded:
+//
+//	go run ./interop/probe -urls http://127.0.0.1:5199 &
+//	go run ./interop/golden http://127.0.0.1:5199
+//
+// It believes the header X-Test-User and shows detailed errors on some paths: it is for loopback alone.
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/url"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/spokehub/spoke"
+	"github.com/spokehub/spoke/interop/probe/hubs"
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	code := run(ctx, os.Args[1:], os.Stdout, os.Stderr)
+	stop()
+	os.Exit(code)
+}
+
+func run(ctx context.Context, args []string, out, errs io.Writer) int {
+	fs := flag.NewFlagSet("probe", flag.ContinueOnError)
+	fs.SetOutput(errs)
+	urls := fs.String("urls", "http://127.0.0.1:5199", "where to listen: http://ADDRESS:PORT on a loopback address; port 0 takes a free one")
+	engine := fs.String("engine", "", "connection backend (default: the platform's)")
+	verbose := fs.Bool("v", false, "log to standard error")
+	if err := fs.Parse(args); err != nil {
+		if errors.Is(err, flag.ErrHelp) {
+			return 0
+		}
+		return 2
+	}
+	addr, err := loopback(*urls)
+	if err != nil || fs.NArg() > 0 {
+		fmt.Fprintf(errs, "probe: %v; arguments left over: %q\n", err, fs.Args())
+		return 2
+	}
+	cfg := spoke.Config{Addr: addr, Authenticate: hubs.Authenticate}
+	cfg.Engine.Backend = *engine
+	if *verbose {
+		cfg.Logger = slog.New(slog.NewTextHandler(errs, nil))
+	}
+	if err := serve(ctx, cfg, out); err != nil {
+		fmt.Fprintln(errs, "probe:", err)
+		return 1
+	}
+	return 0
+}
+
+func serve(ctx context.Context, cfg spoke.Config, out io.Writer) error {
+	srv, err := spoke.New(cfg)
+	if err != nil {
+		return err
+	}
+	err = hubs.Map(srv)
+	if err == nil {
+		var at net.Addr
+		if at, err = srv.Listen(); err == nil {
+			fmt.Fprintf(out, "listening on http://%s\n", at)
+			return srv.Run(ctx)
+		}
+	}
+	return errors.Join(err, srv.Shutdown(context.WithoutCancel(ctx)))
+}
+
+// loopback reads a URL of -urls.
+func loopback(text string) (addr string, err error) {
+	u, err := url.Parse(text)
+	if err != nil {
+		return "", err
+	}
+	ip := net.ParseIP(u.Hostname())
+	if u.Scheme != "http" || u.Port() == "" || u.Path != "" && u.Path != "/" || ip == nil || !ip.IsLoopback() {
+		return "", fmt.Errorf("%q: want http://ADDRESS:PORT with a loopback address, such as http://127.0.0.1:5199", text)
+	}
+	return u.Host, nil
+}
