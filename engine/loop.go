@@ -1,0 +1,256 @@
+package engine
+
+import (
+	"runtime"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"time"
+)
+
+const (
+	readBudget = 64 << 10 // bytes per connection and iteration; also the size of the shared read buffer
+	eventBatch = 512      // events per look at the sockets
+)
+
+// Loop is one event loop. Its methods are for the loop's goroutine, but for Index and Post.
+type Loop struct {
+	engine *Engine // constant
+	index  int     // constant
+	yields int     // constant
+	drv    driver  // constant
+
+	inboxMu  sync.Mutex
+	inbox    []Task      // under inboxMu
+	stopped  bool        // under inboxMu
+	hasInbox atomic.Bool // any goroutine (atomic); set under inboxMu
+	asleep   atomic.Bool // any goroutine (atomic)
+	counters counters    // any goroutine (atomic)
+
+	// All that follows belongs to the loop.
+
+	slab      slab
+	deadlines []uint32 // by slot; 0: none
+	buffers   buffers
+	queues    []*outQueue // free ones
+	readBuf   []byte
+	events    []event
+	vector    [][]byte // of one writev
+
+	ready   []*Conn // have more to read, after their budget
+	again   []*Conn // have been resumed or got another handler: to be shown what was left
+	dirty   []*Conn // have something to write
+	dead    []*Conn // closed, not yet free
+	stalled []*Conn // over the outbound cap
+	spare   []*Conn // for swapping with ready
+	spare2  []*Conn // for swapping with again
+	spare3  []*Conn // for swapping with dirty
+
+	tasks    []Task
+	taskHead int
+	timers   timerHeap
+
+	epoch    time.Time     // when the loop was made
+	elapsed  time.Duration // since epoch, of this iteration
+	wall     time.Time     // the wall clock, read each second
+	wallAt   time.Duration // when it was read
+	now      uint32
+	iter     uint32
+	open     int
+	stopping bool
+
+	bytesIn, bytesOut int64 // not yet published
+}
+
+func newLoop(e *Engine, index, yields int) *Loop {
+	now := time.Now()
+	return &Loop{
+		engine: e, index: index, yields: yields,
+		readBuf: make([]byte, readBudget), events: make([]event, eventBatch), vector: make([][]byte, 0, vectorMax),
+		epoch: now, wall: now, now: 1,
+	}
+}
+
+// Index is the loop's number, from 0. Any goroutine.
+func (l *Loop) Index() int { return l.index }
+
+// Now is the loop's clock in whole seconds since the engine began, never 0. Loop only.
+func (l *Loop) Now() uint32 { return l.now }
+
+// Time is the iteration's time: read once an iteration. Loop only.
+func (l *Loop) Time() time.Time { return l.wall.Add(l.elapsed - l.wallAt) }
+
+// run is the loop: look at the sockets, handle what is ready, run what was posted, flush, free.
+func (l *Loop) run() {
+	for {
+		n := l.poll()
+		l.runReady() // first, so that nobody gets two budgets by being ready again
+		for i := range l.events[:n] {
+			l.event(&l.events[i])
+		}
+		l.drv.step()
+		l.runTasks()
+		l.runTimers()
+		l.runSecond()
+		l.runAgain()
+		l.runClosed()
+		l.runFlush()
+		l.runFree()
+		if l.iter++; l.iter&63 == 0 {
+			l.publish()
+		}
+		if l.stopping && l.open == 0 && len(l.dead) == 0 && l.stopPosts() {
+			l.publish()
+			l.drv.stop()
+			return
+		}
+	}
+}
+
+// poll looks at the sockets. It blocks only after it has looked once and yielded to other goroutines, whose replies then
+// join: a blocking wait costs three times a look, and the processor.
+func (l *Loop) poll() int {
+	n := l.wait(0)
+	if n == 0 && !l.busy() {
+		for range l.yields {
+			runtime.Gosched()
+			if l.busy() {
+				break
+			}
+		}
+		if !l.busy() {
+			n = l.sleep()
+			return n
+		}
+	}
+	was := l.elapsed
+	l.elapsed = time.Since(l.epoch)
+	l.noteLag(l.elapsed - was)
+	return n
+}
+
+// sleep waits for events, a wake-up, the next timer or the next second.
+func (l *Loop) sleep() int {
+	t := time.Since(l.epoch)
+	l.noteLag(t - l.elapsed)
+	l.publish()
+	l.asleep.Store(true)
+	if l.busy() { // posted since the last look: the poster may have seen the loop awake
+		l.asleep.Store(false)
+		l.elapsed = t
+		return 0
+	}
+	d := time.Duration(l.now)*time.Second - t // l.now is the number of the next second's beginning
+	if next, ok := l.timers.next(); ok {
+		d = min(d, next-t)
+	}
+	n := 0
+	if d > 0 {
+		n = l.wait(d)
+	}
+	l.asleep.Store(false)
+	l.elapsed = time.Since(l.epoch)
+	return n
+}
+
+// wait asks the driver. A poller that fails cannot be repaired and would spin: the process ends with the reason.
+func (l *Loop) wait(d time.Duration) int {
+	n, err := l.drv.wait(l.events, d)
+	if err != nil {
+		panic("engine: the poller of a loop failed: " + err.Error())
+	}
+	return n
+}
+
+// busy says that the loop has something to do without waiting.
+func (l *Loop) busy() bool {
+	return l.hasTasks() || len(l.ready) > 0 || len(l.again) > 0 || len(l.dirty) > 0 || len(l.dead) > 0 ||
+		l.drv.pending() || l.stopping && l.open == 0
+}
+
+// event handles what became ready for one connection, unless it has gone.
+func (l *Loop) event(ev *event) {
+	c := l.slab.at(ev.slot, ev.gen)
+	if c == nil {
+		return // of an earlier owner of the descriptor
+	}
+	if ev.bits&(readyEnd|readyHup|readyErr) != 0 {
+		c.flags |= flagEnd
+		if ev.bits&readyHup != 0 {
+			c.flags |= flagHup
+		}
+		if ev.bits&readyErr != 0 {
+			c.flags |= flagErr
+		}
+	}
+	if ev.bits&readyOut != 0 && c.flags&flagBlocked != 0 {
+		c.flags &^= flagBlocked
+		l.flush(c)
+		l.drained(c)
+	}
+	if ev.bits&(readyIn|readyEnd|readyHup|readyErr) != 0 {
+		l.read(c)
+	}
+}
+
+// runReady reads on where a budget ended in the iteration before.
+func (l *Loop) runReady() {
+	if len(l.ready) == 0 {
+		return
+	}
+	list := l.ready
+	l.ready, l.spare = l.spare[:0], nil
+	for i, c := range list {
+		list[i] = nil
+		c.verify("ready list")
+		c.flags &^= flagInReady
+		l.read(c)
+	}
+	l.spare = list[:0]
+}
+
+// later has c read on in the next iteration.
+func (l *Loop) later(c *Conn) {
+	if c.flags&flagInReady == 0 {
+		c.flags |= flagInReady
+		l.ready = append(l.ready, c)
+	}
+}
+
+// runSecond does what is due once a second.
+func (l *Loop) runSecond() {
+	now := uint32(l.elapsed/time.Second) + 1
+	if now == l.now {
+		return
+	}
+	l.now = now
+	l.wall = time.Now()
+	l.wallAt = time.Since(l.epoch)
+	l.runDeadlines()
+	l.runStalled()
+	l.slab.trim()
+}
+
+// runFree gives the slots of closed connections back, but for those that a list still points at: reusing these would let the
+// list act on somebody else.
+func (l *Loop) runFree() {
+	if len(l.dead) == 0 {
+		return
+	}
+	k := 0
+	for _, c := range l.dead {
+		if c.flags&flagListed != 0 || c.flags&flagTold == 0 {
+			l.dead[k] = c
+			k++
+			continue
+		}
+		l.slab.put(c)
+	}
+	clear(l.dead[k:])
+	l.dead = l.dead[:k]
+}
+
+// lost says whether an error means that the peer has gone.
+func lost(e syscall.Errno) bool {
+	return e == syscall.ECONNRESET || e == syscall.EPIPE || e == syscall.ETIMEDOUT
+}

@@ -1,0 +1,254 @@
+package engine
+
+import (
+	"fmt"
+	"syscall"
+)
+
+const (
+	vectorMax   = 64        // pieces per writev
+	vectorBytes = 256 << 10 // bytes per writev
+	flushAt     = 64 << 10  // so many bytes do not wait for the end of the iteration
+	flushBudget = 1 << 20   // bytes per connection and iteration
+)
+
+// Send queues a pointer to a shared frame; it leaves at the end of the iteration at the latest, in order with Write. After
+// Close it does nothing.
+func (c *Conn) Send(f *Frame) {
+	if c.flags&(flagDead|flagClosing) != 0 || len(f.buf) == 0 {
+		return
+	}
+	l := c.loop
+	if c.out == nil && c.frame == nil { // the common case of a broadcast: eight bytes, and no queue
+		c.frame = f
+		l.markDirty(c)
+		return
+	}
+	o := l.queue(c)
+	if !c.admit(o) {
+		return
+	}
+	o.push(piece{frame: f}, len(f.buf))
+	c.queued(o)
+}
+
+// Write copies p to the connection's outgoing tail; it leaves at the end of the iteration, joined with its neighbours. After
+// Close it does nothing.
+func (c *Conn) Write(p []byte) {
+	if c.flags&(flagDead|flagClosing) != 0 || len(p) == 0 {
+		return
+	}
+	l := c.loop
+	o := l.queue(c)
+	if !c.admit(o) {
+		return
+	}
+	if t := o.tail(); t != nil {
+		n := min(len(p), cap(t.b)-len(t.b))
+		t.b = append(t.b, p[:n]...)
+		o.bytes += n
+		p = p[n:]
+	}
+	if len(p) > 0 {
+		b := l.buffers.get(len(p))
+		b.b = append(b.b, p...)
+		o.owned += cap(b.b)
+		o.push(piece{own: b}, len(p))
+	}
+	c.queued(o)
+}
+
+// Buffered is the number of bytes waiting to go out.
+func (c *Conn) Buffered() int {
+	switch {
+	case c.out != nil:
+		return c.out.bytes
+	case c.frame != nil:
+		return len(c.frame.buf)
+	}
+	return 0
+}
+
+// admit checks the hard caps before a piece is added: at most the cap and one piece wait.
+func (c *Conn) admit(o *outQueue) bool {
+	cfg := &c.loop.engine.cfg
+	switch {
+	case o.bytes > cfg.OutboundMax:
+		c.Reset(OutboundOverflow, fmt.Errorf("engine: %d bytes wait to go out, at most %d may", o.bytes, cfg.OutboundMax))
+	case o.owned > cfg.OwnedMax:
+		c.Reset(OutboundOverflow, fmt.Errorf("engine: %d bytes of the connection's own wait to go out, at most %d may", o.owned, cfg.OwnedMax))
+	case o.len() >= cfg.FramesMax:
+		c.Reset(OutboundOverflow, fmt.Errorf("engine: %d frames wait to go out, at most %d may", o.len(), cfg.FramesMax))
+	default:
+		return true
+	}
+	return false
+}
+
+// queued arranges for what was added to leave, and looks at the soft cap.
+func (c *Conn) queued(o *outQueue) {
+	l := c.loop
+	if c.flags&flagBlocked == 0 {
+		l.markDirty(c)
+		if o.bytes >= flushAt {
+			l.flush(c)
+		}
+		return
+	}
+	l.overCap(c, o)
+}
+
+// overCap starts the send timeout when the connection is over the outbound cap.
+func (l *Loop) overCap(c *Conn, o *outQueue) {
+	if c.flags&(flagOver|flagClosing) != 0 || o.beyond() <= l.engine.cfg.Outbound {
+		return
+	}
+	c.flags |= flagOver
+	o.progress = l.now
+	o.stalled = int32(len(l.stalled))
+	l.stalled = append(l.stalled, c)
+}
+
+// unstall takes c off the list of those over the cap.
+func (l *Loop) unstall(c *Conn) {
+	o := c.out
+	if o == nil || o.stalled < 0 {
+		return
+	}
+	last := len(l.stalled) - 1
+	m := l.stalled[last]
+	l.stalled[o.stalled] = m
+	m.out.stalled = o.stalled
+	l.stalled[last] = nil
+	l.stalled = l.stalled[:last]
+	o.stalled = -1
+}
+
+// runStalled resets the connections that are over the outbound cap and take nothing. Once a second.
+func (l *Loop) runStalled() {
+	limit := seconds(l.engine.cfg.SendTimeout)
+	for i := len(l.stalled) - 1; i >= 0; i-- { // backwards: a reset takes the connection out
+		c := l.stalled[i]
+		if l.now-c.out.progress >= limit {
+			c.Reset(SendTimeout, fmt.Errorf("engine: the peer has taken nothing for %v while %d bytes wait", l.engine.cfg.SendTimeout, c.out.bytes))
+		}
+	}
+}
+
+// markDirty puts c on the list of those that are flushed at the end of the iteration.
+func (l *Loop) markDirty(c *Conn) {
+	if c.flags&(flagDirty|flagBlocked) == 0 {
+		c.flags |= flagDirty
+		l.dirty = append(l.dirty, c)
+	}
+}
+
+// runFlush writes what the iteration has queued: one write per connection. What is queued meanwhile waits for the next.
+func (l *Loop) runFlush() {
+	if len(l.dirty) == 0 {
+		return
+	}
+	list := l.dirty
+	l.dirty, l.spare3 = l.spare3[:0], nil
+	for i, c := range list {
+		list[i] = nil
+		c.verify("dirty list")
+		c.flags &^= flagDirty
+		if c.flags&(flagDead|flagBlocked) == 0 {
+			l.flush(c)
+			l.drained(c)
+		}
+	}
+	l.spare3 = list[:0]
+}
+
+// flush writes what waits until nothing does, the kernel takes no more, or the budget is spent.
+func (l *Loop) flush(c *Conn) {
+	c.verify("flush")
+	if f := c.frame; f != nil { // one whole frame and no queue
+		n, e := l.drv.write(c, f.buf)
+		if e == 0 && n == len(f.buf) {
+			c.frame = nil
+			l.bytesOut += int64(n)
+			if c.flags&flagClosing != 0 {
+				l.finishClose(c)
+			}
+			return
+		}
+		o := l.queue(c)
+		if !l.wrote(c, o, n, e) {
+			return
+		}
+	}
+	budget := flushBudget
+	for c.out != nil {
+		n, e := l.writeQueue(c, c.out)
+		if !l.wrote(c, c.out, n, e) {
+			return
+		}
+		if budget -= n; budget <= 0 && c.out != nil {
+			l.markDirty(c)
+			return
+		}
+	}
+	if c.flags&flagClosing != 0 {
+		l.finishClose(c)
+	}
+}
+
+// writeQueue hands the front of the queue to the kernel with one call.
+func (l *Loop) writeQueue(c *Conn, o *outQueue) (int, syscall.Errno) {
+	if o.len() == 1 {
+		return l.drv.write(c, o.pieces[o.head].bytes()[o.off:])
+	}
+	v := l.vector[:0]
+	off, sum := o.off, 0
+	for _, p := range o.pieces[o.head:] {
+		b := p.bytes()[off:]
+		off = 0
+		v = append(v, b)
+		if sum += len(b); len(v) == vectorMax || sum >= vectorBytes {
+			break
+		}
+	}
+	n, e := l.drv.writev(c, v)
+	clear(v)
+	return n, e
+}
+
+// wrote accounts for a write; false: the kernel takes no more, or the connection has ended.
+func (l *Loop) wrote(c *Conn, o *outQueue, n int, e syscall.Errno) bool {
+	switch {
+	case e == 0:
+		l.bytesOut += int64(n)
+		o.progress = l.now
+		if o.advance(n, &l.buffers); o.bytes == 0 {
+			l.unstall(c)
+			l.dropOutput(c)
+		}
+		return true // even after a short write: only EAGAIN promises an event
+	case e == syscall.EAGAIN:
+		c.flags |= flagBlocked
+		l.overCap(c, o)
+	case lost(e):
+		c.kill(PeerReset, e, false)
+	default:
+		c.kill(IOError, e, false)
+	}
+	return false
+}
+
+// drained tells the handler, once, that a queue which was over the cap has gone down to half of it.
+func (l *Loop) drained(c *Conn) {
+	if c.flags&flagOver == 0 || c.flags&(flagDead|flagClosing) != 0 {
+		return
+	}
+	if c.out != nil {
+		if c.out.beyond() > l.engine.cfg.Outbound/2 {
+			return
+		}
+		l.unstall(c)
+	}
+	c.flags &^= flagOver
+	c.handler.OnDrain(c)
+}
