@@ -5,8 +5,8 @@ import (
 	"encoding/json"
 )
 
-// Direct plans call a function of a common signature without reflection: about 10 ns and no allocation, against 400 ns and
-// 4 allocations by reflection (BenchmarkCall). The set is what chats, tickers and echoes are made of; any other signature works the same, by
+// Direct plans call a function of a common signature without reflection: about 30 ns and no allocation, against 250 to 450 ns and
+// 2 to 3 allocations by reflection (BenchmarkCall). The set is what chats, tickers and echoes are made of; any other signature works the same, by
 // reflection. Methods that take the call's context are not among them: that context costs more than reflection.
 
 // shape tries a function against the signatures with certain arguments and a certain result; nil: it is none of them.

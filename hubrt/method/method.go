@@ -97,13 +97,16 @@ func (t *Table[C]) AddValue(v any, opts map[string]Options, skip ...string) erro
 		opt := opts[m.Name]
 		b.add(cmp.Or(opt.Name, m.Name), rv.Method(i), recv.function(m), opt)
 	}
-	if rt.Kind() != reflect.Pointer && rt.Kind() != reflect.Interface {
+	if rt.Kind() != reflect.Pointer {
 		pt := reflect.PointerTo(rt)
 		for i := range pt.NumMethod() {
 			if name := pt.Method(i).Name; !hasMethod(rt, name) {
 				b.refuse(name, "it has a pointer receiver; pass a *%v instead of a %v", rt, rt)
 			}
 		}
+	}
+	if rt.NumMethod() == 0 && len(b.problems) == 0 {
+		b.refuse(rt.String(), "it has no exported methods; pass nil for a hub of functions only")
 	}
 	return b.commit()
 }
@@ -118,7 +121,7 @@ func (t *Table[C]) Add(name string, fn any, opt Options) error {
 	case !fv.IsValid():
 		b.refuse(name, "the function is nil")
 	case fv.Kind() != reflect.Func:
-		b.refuse(name, "a %v is not a function", fv.Type())
+		b.refuse(name, "%v is not a function type", fv.Type())
 	case fv.IsNil():
 		b.refuse(name, "the function, a %v, is nil", fv.Type())
 	default:

@@ -106,7 +106,7 @@ func TestAddRefuses(t *testing.T) {
 	}{
 		{"nil", nil, "the function is nil"},
 		{"nil function", (func())(nil), "the function, a func(), is nil"},
-		{"no function", 7, "a int is not a function"},
+		{"no function", 7, "int is not a function type"},
 		{"variadic", func(*hubContext, ...string) {}, "parameter 2 ([]string) is variadic; declare a slice instead: []string"},
 		{"second hub", func(_, _ *hubContext) {}, "parameter 2 (*method.hubContext) is out of place; contexts come first: *method.hubContext, then context.Context, both optional"},
 		{"wrong order", func(context.Context, *hubContext) {}, "parameter 2 (*method.hubContext) is out of place; contexts come first: *method.hubContext, then context.Context, both optional"},
@@ -229,6 +229,10 @@ func (badHub) Variadic(...int)  {}
 func (badHub) Good()            {}
 func (badHub) Stream() chan int { return nil }
 
+type hooksOnly struct{}
+
+func (hooksOnly) OnConnected(*hubContext) error { return nil }
+
 type locked struct{ sync.Mutex }
 
 func (*locked) Send() {}
@@ -253,7 +257,8 @@ func TestAddValue(t *testing.T) {
 		{name: "pointer", value: &chat{}, skip: []string{"OnConnected", "OnDisconnected"}, names: "Last Promoted Send Where"},
 		{name: "value", value: byValue{}, names: "Echo"},
 		{name: "pointer to value receivers", value: &byValue{}, names: "Echo"},
-		{name: "no methods", value: struct{}{}, names: ""},
+		{name: "no methods", value: point{}, want: `hub method "method.point": it has no exported methods; pass nil for a hub of functions only`},
+		{name: "hooks only", value: hooksOnly{}, skip: []string{"OnConnected"}, names: ""},
 		{name: "renamed", value: &byValue{}, opts: map[string]Options{"Echo": {Name: "echo-it"}}, names: "echo-it"},
 		{name: "renamed onto another", value: &chat{}, opts: map[string]Options{"Send": {Name: "LAST"}},
 			want: `hub method "LAST": Duplicate definitions of 'LAST'. Overloading is not supported. ("Last" is registered, and names ignore ASCII case.)`},
