@@ -518,34 +518,61 @@ func TestConnSize(t *testing.T) {
 	}
 }
 
-// TestEchoAllocs: a message in and a message out allocate nothing.
+// step is a task that shows a connection the bytes of a client and waits until it has run.
+type step struct {
+	conn     *Conn
+	in, copy []byte
+	ran      chan struct{}
+}
+
+func (s *step) Run(*engine.Loop) {
+	copy(s.copy, s.in) // OnData unmasks in place
+	if n := s.conn.OnData(s.conn.ec, s.copy); n != len(s.in) {
+		panic("not everything was consumed")
+	}
+	s.ran <- struct{}{}
+}
+
+// steps is a connection whose far end takes what is sent and keeps nothing, for counting and timing what this side does.
+func steps(t testing.TB, recv Receiver, in string) *step {
+	t.Helper()
+	made := make(chan *Conn, 1)
+	sink, err := newEngine(t, engine.Config{}).DialSink(func(ec *engine.Conn) engine.Handler {
+		c := NewConn(ec, nil, recv)
+		made <- c
+		return c
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(sink.CloseWrite)
+	return &step{conn: <-made, in: []byte(in), copy: make([]byte, len(in)), ran: make(chan struct{})}
+}
+
+func (s *step) run() {
+	s.conn.ec.Loop().Post(s)
+	<-s.ran
+}
+
+// TestEchoAllocs: messages in, messages out as shared frames and as copies, and pongs allocate nothing.
 func TestEchoAllocs(t *testing.T) {
-	p := connect(t, newEngine(t, engine.Config{}), nil, echo(t))
-	in := []byte(text("Hello, wörld"))
-	back := make([]byte, 2+len("Hello, wörld"))
-	if n := testing.AllocsPerRun(200, func() {
-		if _, err := p.nc.Write(in); err != nil {
-			t.Fatal(err)
-		}
-		if _, err := io.ReadFull(p.nc, back); err != nil {
-			t.Fatal(err)
-		}
-	}); n != 0 {
-		t.Errorf("%v allocations per message there and back, want 0", n)
+	recv := newReceiver(t)
+	frame := engine.NewFrame(append(AppendHeader(nil, false, 6), "shared"...), 2)
+	recv.payload = func(c *Conn, p []byte) {
+		c.Write(!c.m.isText, p)
+		c.Send(frame)
+	}
+	s := steps(t, recv, text("Hello, wörld")+ping("p")+first("a\xc3")+pongF("")+last("\xa9")+binaryF(strings.Repeat("b", 300)))
+	if n := testing.AllocsPerRun(200, s.run); n != 0 {
+		t.Errorf("%v allocations, want 0", n)
 	}
 }
 
+// BenchmarkEcho is a text message there and back, without a network: posting a task, the frame in, the frame out, the flush.
 func BenchmarkEcho(b *testing.B) {
-	p := connect(b, newEngine(b, engine.Config{}), nil, echo(b))
-	in := []byte(text(strings.Repeat("a", 32)))
-	back := make([]byte, 34)
+	s := steps(b, echo(b), text(strings.Repeat("a", 32)))
 	b.ReportAllocs()
 	for b.Loop() {
-		if _, err := p.nc.Write(in); err != nil {
-			b.Fatal(err)
-		}
-		if _, err := io.ReadFull(p.nc, back); err != nil {
-			b.Fatal(err)
-		}
+		s.run()
 	}
 }
