@@ -17,7 +17,6 @@ const (
 	reading               // an exchange is open and its body is being collected
 	dropping              // the exchange has been answered; the rest of its body is being dropped
 	stalled               // answered; the next head must wait until answers have left or others have had their turn
-	leaving               // to be handed over, once the engine has shown what lies behind the head
 	gone                  // closed, upgraded or handed over: the connection is not ours any more
 )
 
@@ -74,9 +73,6 @@ func (h *conn) OnData(c *engine.Conn, p []byte) (n int) {
 			m, more = h.readBody(c, rest)
 		case dropping:
 			m, more = h.dropBody(c, rest)
-		case leaving:
-			h.detach(h.x, append(h.x.Head(), rest...))
-			more = false
 		default:
 			more = false
 		}

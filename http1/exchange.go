@@ -193,11 +193,8 @@ func (x *Exchange) HandOver() {
 		x.Reply(http.StatusInternalServerError, nil, nil)
 	case h.inside:
 		h.detach(x, h.view)
-	case h.left == 0:
+	default: // the engine adds what it has shown and kept
 		h.detach(x, *x.head)
-	default: // the rest lies with the engine, which shows it
-		h.state = leaving
-		h.again(x.c)
 	}
 }
 
@@ -207,7 +204,9 @@ func (h *conn) detach(x *Exchange, p []byte) {
 	c.SetDeadline(0)
 	nc, err := c.Detach(p)
 	if err != nil {
-		h.cfg.logger().Error("http1: the connection could not be handed over", "err", err)
+		if !errors.Is(err, engine.ErrClosed) { // else it was the client who left
+			h.cfg.logger().Error("http1: the connection could not be handed over", "error", err)
+		}
 		h.fail(c, internalError(), x.isHead())
 		return
 	}
