@@ -1,0 +1,174 @@
+// Builds, starts and stops spoked, and cuts connections to it.
+import { execFileSync, spawn } from "node:child_process";
+import { mkdtempSync, rmSync } from "node:fs";
+import net from "node:net";
+import os from "node:os";
+import path from "node:path";
+import { fileURLToPath } from "node:url";
+
+const repository = fileURLToPath(new URL("../../..", import.meta.url));
+const START_LIMIT = 20_000; // ms
+const STOP_LIMIT = 30_000;
+
+const children = new Set();
+let folder = null; // of the binary built here
+process.on("exit", () => {
+  for (const child of children) child.kill("SIGKILL");
+  if (folder) rmSync(folder, { recursive: true, force: true });
+});
+
+let binary = process.env.SPOKED;
+
+function builtBinary() {
+  if (!binary) {
+    folder = mkdtempSync(path.join(os.tmpdir(), "spoked-"));
+    binary = path.join(folder, "spoked");
+    execFileSync("go", ["build", "-o", binary, "./cmd/spoked"], { cwd: repository, stdio: ["ignore", "inherit", "inherit"] });
+  }
+  return binary;
+}
+
+// Spoked is a running server. Its url ends with a slash.
+export class Spoked {
+  url = "";
+  log = "";
+  #child;
+  #exited;
+
+  // start runs spoked with the hub /bench on a free port, or on the one given.
+  static async start(args = [], port = 0) {
+    const server = new Spoked();
+    await server.#start(args, port);
+    return server;
+  }
+
+  async #start(args, port) {
+    this.#child = spawn(builtBinary(), ["-bench", "-addr", `127.0.0.1:${port}`, ...args], { stdio: ["ignore", "pipe", "pipe"] });
+    children.add(this.#child);
+    this.#exited = new Promise((resolve) => {
+      this.#child.once("exit", (code, signal) => {
+        children.delete(this.#child);
+        resolve({ code, signal });
+      });
+    });
+    this.#child.stderr.setEncoding("utf8").on("data", (text) => {
+      this.log = (this.log + text).slice(-20_000);
+    });
+    let out = "";
+    const line = new Promise((resolve) => {
+      this.#child.stdout.setEncoding("utf8").on("data", (text) => {
+        out += text;
+        const found = /^Spoke is serving (http:\S+)$/m.exec(out);
+        if (found) resolve(found[1]);
+      });
+    });
+    const died = this.#exited.then(({ code, signal }) => {
+      throw new Error(`spoked ended with ${code ?? signal} before it served; it said:\n${this.log}`);
+    });
+    died.catch(() => {}); // later ends are stop's business
+    this.url = await within(Promise.race([line, died]), START_LIMIT, "spoked to start");
+    if (args.includes("-admin-addr")) await within(this.#said("admin listener"), START_LIMIT, "the admin listener");
+  }
+
+  // said waits for a text in the log.
+  #said(text) {
+    return new Promise((resolve) => {
+      const look = () => {
+        if (!this.log.includes(text)) return;
+        this.#child.stderr.off("data", look);
+        resolve();
+      };
+      this.#child.stderr.on("data", look);
+      look();
+    });
+  }
+
+  get port() {
+    return Number(new URL(this.url).port);
+  }
+
+  // metrics reads the counters on the admin listener, for which there must be the flag -admin-addr.
+  async metrics() {
+    const found = /admin listener.* url=(\S+)/.exec(this.log);
+    if (!found) throw new Error(`spoked has not said where its admin listener is; it said:\n${this.log}`);
+    return (await fetch(`${found[1]}metrics.json`)).json();
+  }
+
+  // untilCallsRun waits until n hub methods are running.
+  async untilCallsRun(n) {
+    const limit = Date.now() + START_LIMIT;
+    let running;
+    do {
+      running = (await this.metrics()).Server.Hubs.CallsRunning;
+    } while (running < n && Date.now() < limit);
+    if (running < n) throw new Error(`waited ${START_LIMIT} ms in vain for ${n} running calls: there are ${running}`);
+  }
+
+  // stop sends SIGTERM and returns the exit code.
+  async stop() {
+    this.#child.kill("SIGTERM");
+    const { code, signal } = await within(this.#exited, STOP_LIMIT, "spoked to drain").catch((error) => {
+      this.#child.kill("SIGKILL");
+      throw new Error(`${error.message}; it said:\n${this.log}`);
+    });
+    if (code !== 0) throw new Error(`spoked ended with ${code ?? signal}, not 0; it said:\n${this.log}`);
+    return code;
+  }
+
+  // signal sends a signal and returns at once; end waits for the exit code.
+  signal(name) {
+    this.#child.kill(name);
+  }
+  async end() {
+    const { code } = await within(this.#exited, STOP_LIMIT, "spoked to end");
+    return code;
+  }
+}
+
+// Cable is a TCP relay to a server, for pulling the plug.
+export class Cable {
+  url = "";
+  #relay;
+  #pairs = new Set();
+
+  static async to(server) {
+    const cable = new Cable();
+    cable.#relay = net.createServer((near) => {
+      const far = net.connect(server.port, "127.0.0.1");
+      const pair = { near, far };
+      cable.#pairs.add(pair);
+      const cut = () => {
+        near.destroy();
+        far.destroy();
+        cable.#pairs.delete(pair);
+      };
+      near.on("error", cut).on("close", cut).pipe(far);
+      far.on("error", cut).on("close", cut).pipe(near);
+    });
+    await new Promise((resolve) => cable.#relay.listen(0, "127.0.0.1", resolve));
+    cable.url = `http://127.0.0.1:${cable.#relay.address().port}/`;
+    return cable;
+  }
+
+  // cut resets all connections; new ones may come.
+  cut() {
+    for (const { near, far } of this.#pairs) {
+      near.resetAndDestroy();
+      far.resetAndDestroy();
+    }
+  }
+
+  async close() {
+    this.cut();
+    await new Promise((resolve) => this.#relay.close(resolve));
+  }
+}
+
+// within fails if a promise takes longer than limit milliseconds.
+export function within(promise, limit, what) {
+  let timer;
+  const late = new Promise((_, reject) => {
+    timer = setTimeout(() => reject(new Error(`waited ${limit} ms in vain for ${what}`)), limit);
+  });
+  return Promise.race([promise, late]).finally(() => clearTimeout(timer));
+}
