@@ -89,7 +89,7 @@ var errBinding = codec.Malformed("Error binding arguments. Make sure that the ty
 
 // Bind binds the raw arguments of a call (codec.Message.Args and NArgs) and leaves them in a, which it resets first. Bound values
 // share no memory with raw. Errors are *codec.Error with the texts of the wire contract, section 10; the count is checked
-// first, and Args.Cause knows the reason behind a failed argument. A panic of an argument type's own decoding method passes through.
+// first, and Args.Cause knows the reason behind a failed argument, a panic of its type's own decoding method (PanicError) included.
 func (m *Method[C]) Bind(p codec.Protocol, raw []byte, n int, a *Args) error {
 	a.Reset()
 	if n != len(m.params) {
@@ -167,5 +167,11 @@ func (q *param) bind(p codec.Protocol, value []byte, s *slot) error {
 		ptr := reflect.New(q.typ)
 		s.cell, s.elem = ptr.Interface(), ptr.Elem()
 	}
-	return p.Bind(value, s.cell)
+	return bindCell(p, value, s.cell)
+}
+
+// bindCell decodes a value whose type may have a decoding method of its own.
+func bindCell(p codec.Protocol, value []byte, cell any) (err error) {
+	defer catch(&err)
+	return p.Bind(value, cell)
 }

@@ -17,8 +17,8 @@ type Result struct {
 	any  any
 }
 
-// Append appends the result as one value: null for none, and what the protocol makes of nil pointers, slices and maps. After an error dst is returned
-// as it was. Strings, numbers and bools cost no allocation; a json.RawMessage costs one of 24 bytes, since the protocol has to check what the method made.
+// Append appends the result as one value: null for none, and what the protocol makes of nil pointers, slices and maps. After an error, a panic of the
+// result's own encoding method included (PanicError), dst is returned as it was. Strings, numbers and bools cost no allocation; a json.RawMessage costs one of 24 bytes, since the protocol has to check what the method made.
 func (r *Result) Append(dst []byte, p codec.Protocol) ([]byte, error) {
 	switch r.kind {
 	case reflect.Invalid:
@@ -38,7 +38,18 @@ func (r *Result) Append(dst []byte, p codec.Protocol) ([]byte, error) {
 	case reflect.Slice:
 		return p.AppendValue(dst, r.raw)
 	}
-	return p.AppendValue(dst, r.any)
+	return appendAny(dst, p, r.any)
+}
+
+// appendAny appends a value whose type may have an encoding method of its own.
+func appendAny(dst []byte, p codec.Protocol, v any) (out []byte, err error) {
+	out = dst
+	defer catch(&err)
+	b, err := p.AppendValue(dst, v)
+	if err != nil {
+		return dst, err
+	}
+	return b, nil
 }
 
 // Any is the result as the Go value it was; nil for none.
