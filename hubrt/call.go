@@ -1,0 +1,280 @@
+package hubrt
+
+import (
+	"fmt"
+	"log/slog"
+	"sync"
+	"unsafe"
+
+	"github.com/spokehub/spoke/codec"
+	"github.com/spokehub/spoke/engine"
+	"github.com/spokehub/spoke/hubrt/method"
+)
+
+// kind of a job.
+type kind uint8
+
+const (
+	kindCall kind = iota
+	kindConnected
+	kindDisconnected
+	kindReply // of an inline call: nothing to run, only queued to the loop
+)
+
+// call is one call, or one run of a hook. It is handed from the loop to a worker and posted back; who has it may touch it.
+type call struct {
+	next   *call // the one behind it, in the mailbox or in its job; constant once handed over
+	conn   *Conn
+	method *method.Method[*Context]
+	in     *buffer // the invocation id, then the raw arguments
+	idLen  int
+	nargs  int
+	size   uint32 // what it counts for in Conn.waitBytes
+	kind   kind
+	last   bool // of its job
+
+	// The worker's answer.
+	out   *buffer // the reply; nil: none
+	err   error   // a hook's failure, or why the result cannot be encoded
+	fatal bool    // the latter
+}
+
+var calls = sync.Pool{New: func() any { return new(call) }}
+
+// callOverhead is what a waiting call counts for beside its bytes.
+const callOverhead = 128
+
+// newCall copies what a call needs out of the message.
+func (c *Conn) newCall(m *codec.Message, t *method.Method[*Context]) *call {
+	k := calls.Get().(*call)
+	n := len(m.ID) + len(m.Args)
+	in := getBuffer(n)
+	in.b = append(append(in.b, m.ID...), m.Args...)
+	*k = call{conn: c, method: t, in: in, idLen: len(m.ID), nargs: m.NArgs, size: uint32(n + callOverhead)}
+	return k
+}
+
+// free returns the call and its buffers.
+func (k *call) free() {
+	k.in.free()
+	k.out.free()
+	*k = call{}
+	calls.Put(k)
+}
+
+// id is the invocation id, "" for none; it lives as long as the call.
+func (k *call) id() string { return text(k.in.b[:k.idLen]) }
+
+func (k *call) args() []byte { return k.in.b[k.idLen:] }
+
+// text is b as a string without a copy, for the length of a call that does not keep it: the codec wants ids as strings, and a copy would be the only
+// allocation of a call.
+func text(b []byte) string { return unsafe.String(unsafe.SliceData(b), len(b)) }
+
+// Run brings the answer to the connection, on its loop.
+func (k *call) Run(*engine.Loop) {
+	c := k.conn
+	switch k.kind {
+	case kindCall:
+		c.called(k)
+	case kindReply:
+		c.replies--
+		c.answer(k)
+		k.free()
+	default:
+		kind, err := k.kind, k.err
+		k.free()
+		c.hookDone(kind, err)
+	}
+}
+
+// answer writes the reply, or ends the connection because there can be none (wire contract, section 12.4).
+func (c *Conn) answer(k *call) {
+	if c.state != stateOpen || c.ctx.gone.Load() {
+		return // aborted: later writes are dropped
+	}
+	switch {
+	case k.fatal:
+		c.fail(engine.ResultFailed, k.err)
+	case k.out != nil:
+		c.link.Write(k.out.b)
+	}
+}
+
+// invoke handles an Invocation or StreamInvocation; the order of the checks is that of wire contract, section 12.3.
+func (c *Conn) invoke(m *codec.Message, stream bool) {
+	s := c.ctx.shard
+	h := s.hub
+	t := h.methods.Lookup(m.Target)
+	switch {
+	case t == nil:
+		name := string(m.Target)
+		c.refuseCall(m, name, h.describe(fmt.Sprintf(textRowA, name), errNoMethod), errNoMethod, slog.LevelDebug)
+	case m.ArgsErr != nil:
+		c.refuseCall(m, t.Name, h.describe(fmt.Sprintf(textRowA, t.Name), m.ArgsErr), m.ArgsErr, slog.LevelDebug)
+	case stream != t.Stream || len(m.StreamIDs) != t.Uploads:
+		c.refuseKind(m, t, stream)
+	case c.is(flagDraining):
+		c.refuseCall(m, t.Name, fmt.Sprintf(textDrain, t.Name), errDraining, slog.LevelDebug)
+	case t.Inline && c.calls == 0:
+		c.callInline(m, t)
+	default:
+		c.enqueue(c.newCall(m, t))
+	}
+}
+
+// refuseKind answers a call that cannot become one, whatever the method would do: rows E to G, unless rows B or D come first.
+func (c *Conn) refuseKind(m *codec.Message, t *method.Method[*Context], stream bool) {
+	h := c.hub()
+	text, err := "", error(nil)
+	if err = t.Bind(c.protocol(), m.Args, m.NArgs, &c.ctx.shard.local.args); err != nil {
+		text = h.describe(fmt.Sprintf(textRowA, t.Name), err)
+	} else if t.RequireUser && c.ctx.user == nil {
+		text, err = fmt.Sprintf(textRowD, t.Name), errUnauthorized
+	} else if stream && !t.Stream {
+		text = fmt.Sprintf(textRowF, t.Name)
+	} else if !stream && t.Stream {
+		text = fmt.Sprintf(textRowE, t.Name)
+	} else {
+		text = fmt.Sprintf(textRowG, t.Name, len(m.StreamIDs), t.Uploads)
+	}
+	if err == nil {
+		err = Errorf("%s", text)
+	}
+	c.refuseCall(m, t.Name, text, err, slog.LevelDebug)
+}
+
+// refuseCall answers a call that was not run with an error; without an id it is only logged.
+func (c *Conn) refuseCall(m *codec.Message, name, text string, err error, level slog.Level) {
+	s := c.ctx.shard
+	s.local.counters.callsFailed.Add(1)
+	s.hub.logCall(&c.ctx, name, err, level)
+	if len(m.ID) > 0 && c.state == stateOpen {
+		c.write(c.protocol().AppendError(s.local.scratch(), string(m.ID), text))
+	}
+}
+
+// callInline runs a call on the loop.
+func (c *Conn) callInline(m *codec.Message, t *method.Method[*Context]) {
+	s := c.ctx.shard
+	posts := s.local.posts.Load()
+	out, err, fatal := s.hub.perform(&c.ctx, t, text(m.ID), m.Args, m.NArgs, &s.local.args, s.local.scratch(), &s.local.counters)
+	if len(out) == 0 && !fatal || c.state != stateOpen {
+		return
+	}
+	if c.replies == 0 && !fatal && s.local.posts.Load() == posts && !c.ctx.gone.Load() {
+		c.write(out)
+		return
+	}
+	// The method has queued something, as far as can be told, and this must come behind it.
+	s.local.keep(out)
+	k := calls.Get().(*call)
+	*k = call{conn: c, kind: kindReply, err: err, fatal: fatal}
+	if !fatal {
+		k.out = getBuffer(len(out))
+		k.out.b = append(k.out.b, out...)
+	}
+	c.replies++
+	if !s.loop.Post(k) {
+		k.free()
+	}
+}
+
+// work is a worker's part: it runs the call and leaves the answer in it.
+func (k *call) work(args *method.Args) {
+	c := &k.conn.ctx
+	h := c.shard.hub
+	switch k.kind {
+	case kindConnected:
+		k.err = h.runConnected(c)
+		return
+	case kindDisconnected:
+		cause := k.err
+		k.err = h.runDisconnected(c, cause)
+		return
+	}
+	if c.gone.Load() {
+		return
+	}
+	out := getBuffer(minBuffer)
+	b, err, fatal := h.perform(c, k.method, k.id(), k.args(), k.nargs, args, out.b, &c.shard.local.counters)
+	k.err, k.fatal = err, fatal
+	if len(b) == 0 || fatal {
+		out.free()
+		return
+	}
+	out.b = b
+	k.out = out
+}
+
+// exited is the answer of a method that has ended its goroutine by runtime.Goexit.
+func (k *call) exited() {
+	c := &k.conn.ctx
+	if k.kind != kindCall {
+		k.err = errExit
+		return
+	}
+	h := c.shard.hub
+	k.out = getBuffer(minBuffer)
+	k.out.b = h.failed(c, k.method, k.id(), fmt.Sprintf(textRowC, k.method.Name), errExit, slog.LevelError, k.out.b, &c.shard.local.counters)
+	if len(k.out.b) == 0 {
+		k.out.free()
+		k.out = nil
+	}
+}
+
+// perform binds, checks and runs a call, and appends the reply to dst, which is empty, if the caller wants one. fatal: the result cannot be
+// encoded, and err says why. Any goroutine.
+func (h *Hub) perform(c *Context, t *method.Method[*Context], id string, raw []byte, n int, args *method.Args, dst []byte, count *counters) (out []byte, err error, fatal bool) {
+	p := c.conn.protocol()
+	count.calls.Add(1)
+	if err := t.Bind(p, raw, n, args); err != nil {
+		return h.failed(c, t, id, fmt.Sprintf(textRowA, t.Name), err, slog.LevelDebug, dst, count), nil, false
+	}
+	if t.RequireUser && c.user == nil {
+		count.callsFailed.Add(1)
+		h.logCall(c, t.Name, errUnauthorized, slog.LevelWarn)
+		if id == "" {
+			return nil, nil, false
+		}
+		return p.AppendError(dst, id, fmt.Sprintf(textRowD, t.Name)), nil, false
+	}
+	result, err := h.run(c, t, args, count)
+	if err != nil {
+		return h.failed(c, t, id, fmt.Sprintf(textRowC, t.Name), err, slog.LevelWarn, dst, count), nil, false
+	}
+	if id == "" {
+		return nil, nil, false
+	}
+	out = p.BeginResult(dst, id)
+	out, err = result.Append(out, p)
+	if err != nil {
+		count.callsFailed.Add(1)
+		h.logCall(c, t.Name, err, slog.LevelWarn)
+		return nil, err, true
+	}
+	return p.End(out, 0), nil, false
+}
+
+// failed counts and logs a failure, and appends the answer: text and what may be shown of err.
+func (h *Hub) failed(c *Context, t *method.Method[*Context], id, text string, err error, level slog.Level, dst []byte, count *counters) []byte {
+	count.callsFailed.Add(1)
+	h.logCall(c, t.Name, err, level)
+	if id == "" {
+		return nil
+	}
+	return c.conn.protocol().AppendError(dst, id, h.describe(text, err))
+}
+
+// run runs the method. A panic fails the call alone.
+func (h *Hub) run(c *Context, t *method.Method[*Context], args *method.Args, count *counters) (result method.Result, err error) {
+	defer func() {
+		if v := recover(); v != nil {
+			err = h.panicked(c, t.Name, v)
+		}
+	}()
+	if !t.TakesCall {
+		return t.Call(c, c, args)
+	}
+	return h.runWithContext(c, t, args)
+}

@@ -1,0 +1,128 @@
+package hubrt
+
+import (
+	"github.com/spokehub/spoke/codec"
+	"github.com/spokehub/spoke/engine"
+)
+
+// ending is how a connection ends.
+type ending struct {
+	reason  engine.CloseReason
+	cause   error // for the disconnected event and the log
+	failure error // of the disconnected event
+}
+
+// closeGrace is how many seconds a client that has sent Close waits at most for its running calls.
+const closeGrace = 5
+
+// fail ends the connection because of err: row L, with permission to reconnect.
+func (c *Conn) fail(r engine.CloseReason, err error) {
+	c.end(r, err, c.hub().closeText(err), true)
+}
+
+// end ends an open connection: the Close message, then nothing more is sent or read, the context ends, the disconnected event runs, and the transport ends
+// (wire contract, sections 12.1 and 16). cause is what the disconnected event gets; text "" is a Close without an error.
+func (c *Conn) end(r engine.CloseReason, cause error, text string, reconnect bool) {
+	if c.state != stateOpen {
+		return
+	}
+	c.write(c.protocol().AppendClose(c.ctx.shard.local.scratch(), text, reconnect))
+	if c.state != stateOpen {
+		return // the transport has gone over it
+	}
+	c.state = stateEnding
+	c.ending = &ending{reason: r, cause: cause}
+	c.release()
+	c.link.SetDeadline(0)
+	c.depart()
+}
+
+// Closed says that the transport has gone. err is the cause for the disconnected event: nil for an ordinary end. What the
+// hub itself ended the connection with goes before r and err.
+func (c *Conn) Closed(r engine.CloseReason, err error) {
+	if c.state == stateClosed {
+		return
+	}
+	if c.ending == nil {
+		c.ending = &ending{reason: r, cause: err}
+	}
+	c.state = stateClosed
+	c.link = nil
+	c.forget()
+	c.release()
+	c.depart()
+}
+
+// release lets go of all that an ended connection does not need.
+func (c *Conn) release() {
+	c.ctx.leave()
+	c.withdraw()
+	c.dropCalls()
+	if !c.is(flagBusy) {
+		c.empty()
+	}
+}
+
+// depart takes the next step of the end that can be taken: the connected event must have ended, then the disconnected event runs, if the connected one has
+// succeeded, then the transport ends, then nothing is left.
+func (c *Conn) depart() {
+	if c.is(flagConnecting) && !c.is(flagSubmitted) {
+		c.flags &^= flagConnecting | flagHook // no worker has seen it, so there has been no connected event
+	}
+	if c.is(flagHook) {
+		return
+	}
+	if c.is(flagConnected) {
+		c.flags &^= flagConnected
+		if c.hub().disconnected != nil {
+			c.hook()
+			return
+		}
+	}
+	switch c.state {
+	case stateEnding:
+		c.state = stateEnded
+		if c.ending.failure != nil {
+			c.link.Fail(c.ending.failure) // wire contract, section 4: the failure lay outside the message loop
+		} else {
+			c.link.End(c.ending.reason, c.ending.cause)
+		}
+	case stateClosed:
+		rt := c.hub().rt
+		rt.connections.Add(-1)
+		rt.done()
+	}
+}
+
+// closedByClient takes a Close message: what the client has sent before is still answered, nothing behind it is read.
+func (c *Conn) closedByClient(m *codec.Message) {
+	c.flags |= flagLeaving
+	if m.HasError {
+		c.ending = &ending{cause: &Error{string(m.Error)}}
+	}
+	s := c.ctx.shard
+	c.pingAt = s.after(closeGrace)
+	c.arm()
+}
+
+// finishLeaving ends a connection that only waited for its calls: one that the client has closed, or one that is drained.
+func (c *Conn) finishLeaving() {
+	if c.state != stateOpen || c.calls > 0 || c.replies > 0 || c.flags&(flagConnecting|flagBusy) != 0 {
+		return
+	}
+	switch {
+	case c.is(flagLeaving):
+		c.leaveNow()
+	case c.is(flagDraining):
+		c.end(engine.Shutdown, nil, "", true)
+	}
+}
+
+// leaveNow answers the client's Close with a plain one (wire contract, section 16).
+func (c *Conn) leaveNow() {
+	var cause error
+	if c.ending != nil {
+		cause = c.ending.cause
+	}
+	c.end(engine.ClientClosed, cause, "", false)
+}

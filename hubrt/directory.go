@@ -1,0 +1,94 @@
+package hubrt
+
+import (
+	"hash/maphash"
+	"sync"
+)
+
+// directory says on which loops a key, that is, a group or a user, has members, so that a send wakes those loops only. A membership counts from before its join
+// is posted to the loop until it has ended there, so whoever joins and then sends finds the loop.
+type directory struct {
+	parts [64]directoryPart
+}
+
+type directoryPart struct {
+	mu   sync.Mutex
+	keys map[string]*presence // under mu
+}
+
+// presence is where a key has members.
+type presence struct {
+	name  string
+	loops []loopCount // few, as most groups are small
+}
+
+type loopCount struct {
+	loop, n int
+}
+
+var directorySeed = maphash.MakeSeed()
+
+func (d *directory) part(key string) *directoryPart {
+	return &d.parts[maphash.String(directorySeed, key)%uint64(len(d.parts))]
+}
+
+// add counts a membership and returns key in the spelling memory that all its members share.
+func (d *directory) add(key string, loop int) string {
+	part := d.part(key)
+	part.mu.Lock()
+	defer part.mu.Unlock()
+	p := part.keys[key]
+	if p == nil {
+		if part.keys == nil {
+			part.keys = make(map[string]*presence)
+		}
+		p = &presence{name: key}
+		part.keys[key] = p
+	}
+	for i := range p.loops {
+		if p.loops[i].loop == loop {
+			p.loops[i].n++
+			return p.name
+		}
+	}
+	p.loops = append(p.loops, loopCount{loop, 1})
+	return p.name
+}
+
+// drop ends what one add began.
+func (d *directory) drop(key string, loop int) {
+	part := d.part(key)
+	part.mu.Lock()
+	defer part.mu.Unlock()
+	p := part.keys[key]
+	for i := range p.loops {
+		if p.loops[i].loop != loop {
+			continue
+		}
+		if p.loops[i].n--; p.loops[i].n == 0 {
+			last := len(p.loops) - 1
+			p.loops[i] = p.loops[last]
+			p.loops = p.loops[:last]
+		}
+		break
+	}
+	if len(p.loops) == 0 {
+		delete(part.keys, key)
+		if len(part.keys) == 0 {
+			part.keys = nil // a map never shrinks
+		}
+	}
+}
+
+// loops appends the loops on which key has members.
+func (d *directory) loops(dst []int, key string) []int {
+	part := d.part(key)
+	part.mu.Lock()
+	defer part.mu.Unlock()
+	if p := part.keys[key]; p != nil {
+		for _, l := range p.loops {
+			dst = append(dst, l.loop)
+		}
+	}
+	return dst
+}

@@ -1,0 +1,111 @@
+package hubrt
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/spokehub/spoke/codec"
+	"github.com/spokehub/spoke/hubrt/method"
+	"github.com/spokehub/spoke/limits"
+)
+
+// Options of one hub. Zero values are the defaults of the wire contract, section 21. Times are kept to the second: they are rounded up,
+// and what they bound happens up to a second late, never early.
+type Options struct {
+	HandshakeTimeout  time.Duration // default 15 s
+	KeepAliveInterval time.Duration // between two pings to the client; default 15 s
+	// ClientTimeout is how long a client that has pinged once may be silent; default 30 s. The clock stands still while messages of the
+	// client wait to be dispatched.
+	ClientTimeout    time.Duration
+	MaxMessage       int // bytes of one message, framing included; default 32,768
+	InputBuffer      int // bytes of unread input and waiting calls of one connection; over it reading pauses; default 64 KiB
+	MaxParallelCalls int // calls of one connection that run at a time; default 1: strictly one after the other
+	MaxGroups        int // groups of one connection; default 1,000. Joining and leaving take time in proportion to the connection's groups
+	DetailedErrors   bool
+	RequireUser      bool // the endpoint answers 401 to anonymous requests
+	DropRequest      bool // free the request after the connected event; Context.Request is nil then
+	Rates            limits.Rates
+	Protocols        []codec.Protocol          // default JSON; at most three
+	Methods          map[string]method.Options // by Go method name
+}
+
+const (
+	defaultHandshakeTimeout = 15 * time.Second
+	defaultKeepAlive        = 15 * time.Second
+	defaultClientTimeout    = 30 * time.Second
+	defaultMaxMessage       = 32 << 10
+	defaultInputBuffer      = 64 << 10
+	defaultMaxGroups        = 1000
+
+	maxTime      = 24 * 365 * time.Hour
+	maxBytes     = 1 << 30
+	maxParallel  = 1 << 14
+	maxGroups    = 1 << 24
+	maxProtocols = 3 // of one hub; a broadcast carries a frame for each
+)
+
+// Validate reports everything that is wrong with o at once. Each error names the field, what it is, and what is allowed.
+func (o Options) Validate() error {
+	_, _, err := o.resolve()
+	return err
+}
+
+// resolve fills the defaults in and checks.
+func (o Options) resolve() (Options, *limits.Limiter, error) {
+	var errs []error
+	duration := func(name string, d *time.Duration, def time.Duration) {
+		if *d < 0 || *d > maxTime {
+			errs = append(errs, fmt.Errorf("%s is %v: want 0 (default %v) to %v", name, *d, def, maxTime))
+		}
+		*d = cmp.Or(*d, def)
+	}
+	number := func(name string, n *int, def, most int) {
+		if *n < 0 || *n > most {
+			errs = append(errs, fmt.Errorf("%s is %d: want 0 (default %d) to %d", name, *n, def, most))
+		}
+		*n = cmp.Or(*n, def)
+	}
+	duration("HandshakeTimeout", &o.HandshakeTimeout, defaultHandshakeTimeout)
+	duration("KeepAliveInterval", &o.KeepAliveInterval, defaultKeepAlive)
+	duration("ClientTimeout", &o.ClientTimeout, defaultClientTimeout)
+	number("MaxMessage", &o.MaxMessage, defaultMaxMessage, maxBytes)
+	number("InputBuffer", &o.InputBuffer, defaultInputBuffer, maxBytes)
+	number("MaxParallelCalls", &o.MaxParallelCalls, 1, maxParallel)
+	number("MaxGroups", &o.MaxGroups, defaultMaxGroups, maxGroups)
+
+	if len(o.Protocols) == 0 {
+		o.Protocols = []codec.Protocol{codec.JSON}
+	} else {
+		o.Protocols = slices.Clone(o.Protocols)
+	}
+	if len(o.Protocols) > maxProtocols {
+		errs = append(errs, fmt.Errorf("Protocols has %d entries: want at most %d", len(o.Protocols), maxProtocols))
+	}
+	for i, p := range o.Protocols {
+		if p == nil {
+			errs = append(errs, fmt.Errorf("Protocols[%d] is nil: want a codec.Protocol", i))
+			continue
+		}
+		for _, q := range o.Protocols[:i] {
+			if q != nil && strings.EqualFold(p.Name(), q.Name()) {
+				errs = append(errs, fmt.Errorf("Protocols names %q twice: want each protocol once", p.Name()))
+			}
+		}
+	}
+	o.Methods = maps.Clone(o.Methods)
+	limiter, err := limits.NewLimiter(o.Rates, min(max(o.MaxMessage, 0), maxBytes))
+	if err != nil {
+		errs = append(errs, err)
+	}
+	return o, limiter, errors.Join(errs...)
+}
+
+// wholeSeconds rounds up.
+func wholeSeconds(d time.Duration) uint32 {
+	return uint32((d + time.Second - 1) / time.Second)
+}

@@ -1,0 +1,188 @@
+package hubrt
+
+import (
+	"sync"
+
+	"github.com/spokehub/spoke/engine"
+)
+
+// maxJoined is up to how many bytes runs of messages to the same receivers are joined.
+const maxJoined = 64 << 10
+
+// frameSet is one message in each protocol in use; nil at the others, and at 0.
+type frameSet [1 + maxProtocols]*engine.Frame
+
+// encode makes the message in each protocol that a connection uses.
+func (h *Hub) encode(method string, args []any) (frames frameSet, err error) {
+	record := getBuffer(minBuffer)
+	for i := 1; i < len(h.protocols); i++ {
+		p := &h.protocols[i]
+		if p.inUse.Load() == 0 {
+			continue
+		}
+		b, err := p.AppendInvocation(record.b[:0], "", method, args)
+		if err != nil {
+			record.free()
+			return frameSet{}, err
+		}
+		record.b = b
+		frames[i] = h.rt.frame(p.Binary(), b)
+	}
+	record.free()
+	return frames, nil
+}
+
+// publication is a task: one message for those of a loop's connections that are selected. It is posted once to each loop that has any, and shares its frames
+// with the others.
+type publication struct {
+	shard  *shard
+	kind   targetKind // toAll, toGroup, toUser or toClients
+	key    string     // group or user
+	to     []*Conn    // toClients: of this loop
+	except []*Conn    // of all loops; shared
+	frames frameSet
+	size   int // bytes of the largest frame's payload
+	more   []frameSet
+}
+
+var publications = sync.Pool{New: func() any { return new(publication) }}
+
+func (h *Hub) post(loop int, frames *frameSet, kind targetKind, key string, to, except []*Conn) {
+	p := publications.Get().(*publication)
+	p.shard, p.kind, p.key, p.to, p.except, p.frames = &h.shards[loop], kind, key, to, except, *frames
+	for _, f := range frames {
+		if f != nil {
+			p.size = max(p.size, f.Len())
+		}
+	}
+	if !p.shard.post(p) {
+		p.free()
+	}
+}
+
+func (p *publication) free() {
+	clear(p.more)
+	*p = publication{more: p.more[:0]}
+	publications.Put(p)
+}
+
+// publishAll sends to all loops that have connections.
+func (h *Hub) publishAll(frames *frameSet, except []*Conn) {
+	for i := range h.shards {
+		if h.shards[i].size.Load() > 0 {
+			h.post(i, frames, toAll, "", nil, except)
+		}
+	}
+}
+
+// publish sends to the loops on which a group or user has members.
+func (h *Hub) publish(frames *frameSet, kind targetKind, key string, except []*Conn) {
+	d := &h.groups
+	if kind == toUser {
+		d = &h.users
+	}
+	var few [16]int
+	for _, i := range d.loops(few[:0], key) {
+		h.post(i, frames, kind, key, nil, except)
+	}
+}
+
+// publishTo sends to listed connections.
+func (h *Hub) publishTo(frames *frameSet, conns []*Conn) {
+	byLoop := make([][]*Conn, len(h.shards))
+	for _, c := range conns {
+		i := c.ctx.shard.loop.Index()
+		byLoop[i] = append(byLoop[i], c)
+	}
+	for i, to := range byLoop {
+		if len(to) > 0 {
+			h.post(i, frames, toClients, "", to, nil)
+		}
+	}
+}
+
+// Merge implements engine.Merger: runs of broadcasts to the same members are written as one message to each (5.8 against 0.52 µs
+// per delivery, docs/measured.md, rule 4).
+func (p *publication) Merge(next engine.Task) bool {
+	n, ok := next.(*publication)
+	if !ok || n.shard != p.shard || n.kind != p.kind || n.key != p.key || p.kind == toClients || len(n.more) > 0 ||
+		len(p.except) > 0 || len(n.except) > 0 || p.size+n.size > maxJoined {
+		return false
+	}
+	p.more = append(p.more, n.frames)
+	p.size += n.size
+	n.free()
+	return true
+}
+
+// join makes one frame per protocol of those that were merged.
+func (p *publication) join() {
+	if len(p.more) == 0 {
+		return
+	}
+	h := p.shard.hub
+	var payloads [][]byte
+	for i := 1; i < len(h.protocols); i++ {
+		payloads = payloads[:0]
+		if p.frames[i] != nil {
+			payloads = append(payloads, p.frames[i].Payload())
+		}
+		for j := range p.more {
+			if f := p.more[j][i]; f != nil {
+				payloads = append(payloads, f.Payload())
+			}
+		}
+		if len(payloads) > 0 {
+			p.frames[i] = h.rt.frame(h.protocols[i].Binary(), payloads...)
+		}
+	}
+}
+
+// Run sends to the members. Nothing here is locked, allocated or encoded per member. Members are walked from the last to the first, because a
+// send may end its connection, which takes it off the list: the one that moves to its place has been served.
+func (p *publication) Run(*engine.Loop) {
+	p.join()
+	s := p.shard
+	for _, c := range p.except {
+		if c.ctx.shard == s {
+			c.flags |= flagSkip
+		}
+	}
+	switch p.kind {
+	case toAll:
+		for i := len(s.conns) - 1; i >= 0; i-- {
+			if i < len(s.conns) {
+				s.conns[i].receive(&p.frames)
+			}
+		}
+	case toClients:
+		for _, c := range p.to {
+			c.receive(&p.frames)
+		}
+	default:
+		groups := s.groups
+		if p.kind == toUser {
+			groups = s.users
+		}
+		if g := groups[p.key]; g != nil {
+			for i := len(g.members) - 1; i >= 0; i-- {
+				if i < len(g.members) {
+					g.members[i].c.receive(&p.frames)
+				}
+			}
+		}
+	}
+	for _, c := range p.except {
+		if c.ctx.shard == s {
+			c.flags &^= flagSkip
+		}
+	}
+	p.free()
+}
+
+// receive sends the frame of the connection's protocol; one that is not, or no longer, enrolled has none.
+func (c *Conn) receive(frames *frameSet) {
+	if f := frames[c.frame]; f != nil && c.flags&flagSkip == 0 {
+		c.link.Send(f)
+	}
+}

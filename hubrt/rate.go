@@ -1,0 +1,77 @@
+package hubrt
+
+import (
+	"fmt"
+	"log/slog"
+	"time"
+
+	"github.com/spokehub/spoke/codec"
+	"github.com/spokehub/spoke/engine"
+	"github.com/spokehub/spoke/limits"
+)
+
+// admit charges a record of n bytes. pass false: it is not to be handled, because it waits or the connection has ended;
+// limited: it is to be decoded and rejected.
+func (c *Conn) admit(n int) (pass, limited bool) {
+	s := c.ctx.shard
+	l := s.hub.limiter
+	wait, ok := l.Take(&c.buckets, s.local.now(s.hub.rt), n)
+	if ok {
+		return true, false
+	}
+	switch l.Mode() {
+	case limits.Wait:
+		s.local.counters.rateWaits.Add(1)
+		c.flags |= flagRate
+		// The loop's timers have whole milliseconds; one that came early would only come again.
+		s.loop.AfterFunc((wait + time.Millisecond - 1).Truncate(time.Millisecond), c.rateOver)
+		return false, false
+	case limits.Reject:
+		s.local.counters.rateRejects.Add(1)
+		return true, true
+	default:
+		s.local.counters.rateCloses.Add(1)
+		c.fail(engine.RateLimited, s.hub.errRate())
+		return false, false
+	}
+}
+
+// rateOver runs when there are tokens again.
+func (c *Conn) rateOver() {
+	if c.state != stateOpen || !c.is(flagRate) {
+		return
+	}
+	c.flags &^= flagRate
+	c.resume()
+}
+
+// reject answers what came over the rate. The client's Close is heard all the same, and so is its first ping, which starts a clock.
+func (c *Conn) reject(m *codec.Message) {
+	switch m.Kind {
+	case codec.Invocation, codec.StreamInvocation:
+		h := c.hub()
+		name := string(m.Target)
+		if t := h.methods.Lookup(m.Target); t != nil {
+			name = t.Name
+		}
+		err := h.errRate()
+		c.refuseCall(m, name, fmt.Sprintf("Failed to invoke '%s' because %s.", name, err), err, slog.LevelDebug)
+	case codec.Ping, codec.Close:
+		c.dispatch(m)
+	}
+}
+
+// errRate names the limits that a client may be over.
+func (h *Hub) errRate() error {
+	r := h.opt.Rates
+	var text string
+	switch {
+	case r.Messages > 0 && r.Bytes > 0:
+		text = fmt.Sprintf("%v messages or %v bytes", r.Messages, r.Bytes)
+	case r.Messages > 0:
+		text = fmt.Sprintf("%v messages", r.Messages)
+	default:
+		text = fmt.Sprintf("%v bytes", r.Bytes)
+	}
+	return &namedError{"RateLimitException", "the client is over its rate limit of " + text + " a second"}
+}

@@ -1,0 +1,130 @@
+package hubrt
+
+import (
+	"cmp"
+	"context"
+	"log/slog"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/spokehub/spoke/codec"
+	"github.com/spokehub/spoke/engine"
+	"github.com/spokehub/spoke/hubrt/method"
+)
+
+// RuntimeConfig belongs to one server.
+type RuntimeConfig struct {
+	Loops        []*engine.Loop                              // in the order of their Index
+	Workers      int                                         // goroutines that run hub methods and hooks, at most; default 256; started on demand
+	WorkerQueue  int                                         // calls waiting for a worker, all clients; default 64 x Workers
+	AppendHeader func(dst []byte, binary bool, n int) []byte // transport header of shared frames; nil: none
+	Logger       *slog.Logger                                // nil: silence
+}
+
+const (
+	defaultWorkers     = 256
+	defaultWorkerQueue = 64 // times Workers
+)
+
+// Runtime holds the workers and hubs of a server. All methods may be called on any goroutine.
+type Runtime struct {
+	cfg    RuntimeConfig
+	log    *slog.Logger
+	start  time.Time
+	locals []local // by loop
+	pool   pool
+
+	mu   sync.Mutex
+	hubs []*Hub // under mu
+
+	draining     atomic.Bool
+	connections  atomic.Int64 // opened and not yet done with
+	busy         atomic.Int64 // connections and jobs that have not ended: what Drain waits for
+	idle         chan struct{}
+	published    atomic.Int64
+	callsWaiting atomic.Int64
+	callsRunning atomic.Int64
+}
+
+// local is a loop's own scratch space and counters.
+type local struct {
+	loop    *engine.Loop
+	message codec.Message // loop
+	args    method.Args   // loop: of inline calls
+	out     []byte        // loop: the record being written
+	posts   atomic.Int64  // sends and membership changes that were posted to the loop
+
+	counters counters
+	_        [64]byte // the next loop's counters are on another cache line
+}
+
+// NewRuntime makes a runtime on loops that run. It starts no goroutine until there is work.
+func NewRuntime(cfg RuntimeConfig) *Runtime {
+	if cfg.Workers <= 0 {
+		cfg.Workers = defaultWorkers
+	}
+	if cfg.WorkerQueue <= 0 {
+		cfg.WorkerQueue = defaultWorkerQueue * cfg.Workers
+	}
+	if cfg.AppendHeader == nil {
+		cfg.AppendHeader = func(dst []byte, _ bool, _ int) []byte { return dst }
+	}
+	rt := &Runtime{
+		cfg:    cfg,
+		log:    cmp.Or(cfg.Logger, slog.New(slog.DiscardHandler)),
+		start:  time.Now(),
+		locals: make([]local, len(cfg.Loops)),
+		idle:   make(chan struct{}, 1),
+	}
+	for i, l := range cfg.Loops {
+		rt.locals[i].loop = l
+	}
+	rt.pool.init(rt, cfg.Workers, cfg.WorkerQueue)
+	return rt
+}
+
+// Stop ends the workers once they are idle; ctx bounds the wait, and its error is returned when it ended first. Work that
+// comes later is dropped.
+func (rt *Runtime) Stop(ctx context.Context) error { return rt.pool.stop(ctx) }
+
+// now is the limiter's clock. Loop only.
+func (l *local) now(rt *Runtime) time.Duration { return max(l.loop.Time().Sub(rt.start), 0) }
+
+// scratch returns the loop's buffer for the record about to be written. It is void at the next scratch.
+func (l *local) scratch() []byte { return l.out[:0] }
+
+// keep remembers the scratch buffer, which may have grown, unless it has grown too large to hold on to.
+func (l *local) keep(b []byte) {
+	if cap(b) <= 64<<10 {
+		l.out = b
+	}
+}
+
+// frame makes the shared frame of the payload.
+func (rt *Runtime) frame(binary bool, payload ...[]byte) *engine.Frame {
+	n := 0
+	for _, p := range payload {
+		n += len(p)
+	}
+	const header = 14 // at most, of a WebSocket message
+	b := make([]byte, 0, header+n)
+	b = rt.cfg.AppendHeader(b, binary, n)
+	head := len(b)
+	for _, p := range payload {
+		b = append(b, p...)
+	}
+	return engine.NewFrame(b, head)
+}
+
+// begin and done bracket what Drain waits for.
+func (rt *Runtime) begin() { rt.busy.Add(1) }
+
+func (rt *Runtime) done() {
+	if rt.busy.Add(-1) == 0 {
+		select {
+		case rt.idle <- struct{}{}:
+		default:
+		}
+	}
+}

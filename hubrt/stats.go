@@ -1,0 +1,47 @@
+package hubrt
+
+import "sync/atomic"
+
+// Stats are counters since the start, and gauges. They are read one after the other, so together they are no exact snapshot.
+type Stats struct {
+	Connections int64 // now, from Open until the connection and its hooks have ended
+	Handshakes  int64 // accepted
+	MessagesIn  int64 // hub messages, without handshakes
+	Calls       int64 // run
+	CallsFailed int64 // run and failed, or refused
+	Panics      int64 // of methods and hooks
+	Published   int64 // Target.Send calls
+
+	CallsWaiting, CallsRunning, Workers int64 // now; inline calls are in none of these
+
+	RateWaits, RateRejects, RateCloses int64 // records over the rate, by limits.Mode
+}
+
+// counters belong to one loop, which does most of the counting; workers and readers come from elsewhere.
+type counters struct {
+	handshakes, messagesIn, calls, callsFailed, panics atomic.Int64
+	rateWaits, rateRejects, rateCloses                 atomic.Int64
+}
+
+// Stats may be called on any goroutine.
+func (rt *Runtime) Stats() Stats {
+	s := Stats{
+		Connections:  rt.connections.Load(),
+		Published:    rt.published.Load(),
+		CallsWaiting: rt.callsWaiting.Load(),
+		CallsRunning: rt.callsRunning.Load(),
+		Workers:      int64(rt.pool.size()),
+	}
+	for i := range rt.locals {
+		c := &rt.locals[i].counters
+		s.Handshakes += c.handshakes.Load()
+		s.MessagesIn += c.messagesIn.Load()
+		s.Calls += c.calls.Load()
+		s.CallsFailed += c.callsFailed.Load()
+		s.Panics += c.panics.Load()
+		s.RateWaits += c.rateWaits.Load()
+		s.RateRejects += c.rateRejects.Load()
+		s.RateCloses += c.rateCloses.Load()
+	}
+	return s
+}

@@ -1,0 +1,260 @@
+package hubrt
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"github.com/spokehub/spoke/hubrt/method"
+)
+
+// idleTime is how long a worker waits for work before it ends, at least; at most twice that.
+const idleTime = 5 * time.Second
+
+// pool is the workers and the bounded queue of what waits for them. All methods are for any goroutine.
+type pool struct {
+	rt    *Runtime
+	max   int // workers
+	limit int // jobs in the queue
+
+	mu       sync.Mutex
+	workers  int         // under mu
+	idle     []*worker   // under mu: the last one is used first, so that the others may end
+	queue    ring[*call] // under mu; empty while workers are idle or could be started
+	turns    ring[*Conn] // under mu: connections that wait for room in the queue, first come first served; each is in it once
+	ticks    uint32      // under mu: of the reaper
+	reaper   *time.Timer // under mu; nil while nobody is idle
+	stopping bool        // under mu
+	stopped  chan struct{}
+}
+
+// worker is a goroutine that runs methods and hooks.
+type worker struct {
+	args  method.Args
+	jobs  chan *call // has room for one; nil: end
+	job   *call      // the calls of the present job that it has not begun
+	since uint32     // under pool.mu: when it became idle, in ticks
+}
+
+func (p *pool) init(rt *Runtime, workers, queue int) {
+	p.rt, p.max, p.limit = rt, workers, queue
+	p.stopped = make(chan struct{})
+}
+
+// size is the number of workers.
+func (p *pool) size() int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.workers
+}
+
+// submit hands a job to a worker, or queues it. false: there is no room, or others have waited longer; then the job is the caller's again, and
+// the connection's turn will come. turn: this is it.
+func (p *pool) submit(job *call, turn bool) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	switch {
+	case p.stopping:
+		p.rt.begin()
+		p.drop(job)
+		return true
+	case len(p.idle) > 0:
+		last := len(p.idle) - 1
+		w := p.idle[last]
+		p.idle[last] = nil
+		p.idle = p.idle[:last]
+		p.rt.begin()
+		w.jobs <- job // has room for one
+		return true
+	case p.workers < p.max:
+		p.workers++
+		p.rt.begin()
+		p.start(job)
+		return true
+	case p.queue.len() < p.limit && (turn || p.turns.len() == 0):
+		p.rt.begin()
+		p.queue.push(job)
+		return true
+	}
+	p.turns.push(job.conn)
+	return false
+}
+
+// drop is for jobs that come after the end; nobody is told, as the loops have ended too.
+func (p *pool) drop(job *call) {
+	for k := job; k != nil; k = k.next {
+		if k.kind == kindCall {
+			p.rt.callsWaiting.Add(-1)
+		}
+	}
+	p.rt.done()
+}
+
+// start makes a worker, which is counted already. Under mu.
+func (p *pool) start(job *call) {
+	go p.work(&worker{jobs: make(chan *call, 1)}, job)
+}
+
+// work is a worker's life.
+func (p *pool) work(w *worker, job *call) {
+	ended := false
+	defer func() {
+		if !ended {
+			p.lost(w)
+		}
+	}()
+	for job != nil {
+		p.run(w, job)
+		job = p.take(w)
+	}
+	ended = true
+}
+
+// lost is for a worker that a method has ended by runtime.Goexit: another one takes its place, if there is something to do.
+func (p *pool) lost(w *worker) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	job := w.job
+	if job == nil {
+		p.rt.done()
+		job, _ = p.queue.pop()
+	}
+	if job == nil {
+		p.leave()
+		return
+	}
+	p.start(job)
+	p.wake()
+}
+
+// run runs the calls of a job one after the other. Each reply is posted at once: the next call may block.
+func (p *pool) run(w *worker, job *call) {
+	for w.job = job; w.job != nil; {
+		k := w.job
+		w.job = k.next // k is the loop's once it is posted
+		p.runOne(w, k)
+	}
+	p.rt.done()
+}
+
+func (p *pool) runOne(w *worker, k *call) {
+	s := k.conn.ctx.shard
+	isCall := k.kind == kindCall
+	if isCall {
+		p.rt.callsWaiting.Add(-1)
+		p.rt.callsRunning.Add(1)
+	}
+	finished := false
+	defer func() {
+		if !finished {
+			k.exited()
+		}
+		if isCall {
+			p.rt.callsRunning.Add(-1)
+		}
+		s.loop.Post(k)
+	}()
+	k.work(&w.args)
+	finished = true
+}
+
+// take returns the next job; nil: the worker is to end.
+func (p *pool) take(w *worker) *call {
+	p.mu.Lock()
+	if job, ok := p.queue.pop(); ok {
+		p.wake()
+		p.mu.Unlock()
+		return job
+	}
+	if p.stopping {
+		p.leave()
+		p.mu.Unlock()
+		return nil
+	}
+	w.args = method.Args{} // an idle worker holds nobody's arguments
+	w.since = p.ticks
+	p.idle = append(p.idle, w)
+	if p.reaper == nil {
+		p.reaper = time.AfterFunc(idleTime, p.reap)
+	}
+	p.wake()
+	p.mu.Unlock()
+	return <-w.jobs
+}
+
+// wake gives turns while there is room in the queue's lower half. Under mu.
+func (p *pool) wake() {
+	for n := p.limit/2 + 1 - p.queue.len(); n > 0; n-- {
+		c, ok := p.turns.pop()
+		if !ok {
+			return
+		}
+		c.ctx.shard.loop.Post((*turn)(c))
+	}
+}
+
+// pass is for a connection that did not use its turn.
+func (p *pool) pass() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if c, ok := p.turns.pop(); ok {
+		c.ctx.shard.loop.Post((*turn)(c))
+	}
+}
+
+// reap ends the workers that have been idle since before its last run.
+func (p *pool) reap() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	n := 0
+	for n < len(p.idle) && p.idle[n].since < p.ticks {
+		n++
+	}
+	p.retire(n)
+	p.ticks++
+	p.reaper = nil
+	if len(p.idle) > 0 && !p.stopping {
+		p.reaper = time.AfterFunc(idleTime, p.reap)
+	}
+}
+
+// retire ends the n workers that have been idle for longest. Under mu.
+func (p *pool) retire(n int) {
+	for i := range n {
+		p.idle[i].jobs <- nil
+		p.leave()
+	}
+	rest := copy(p.idle, p.idle[n:])
+	clear(p.idle[rest:])
+	p.idle = p.idle[:rest]
+}
+
+// leave counts a worker out. Under mu.
+func (p *pool) leave() {
+	p.workers--
+	if p.stopping && p.workers == 0 {
+		close(p.stopped)
+	}
+}
+
+func (p *pool) stop(ctx context.Context) error {
+	p.mu.Lock()
+	if !p.stopping {
+		p.stopping = true
+		if p.reaper != nil {
+			p.reaper.Stop()
+			p.reaper = nil
+		}
+		if p.workers == 0 {
+			close(p.stopped)
+		}
+		p.retire(len(p.idle))
+	}
+	p.mu.Unlock()
+	select {
+	case <-p.stopped:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
