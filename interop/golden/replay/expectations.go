@@ -21,7 +21,7 @@ type Differs struct {
 	Reason string // how, and why it is as good or better
 }
 
-// ReadExpectations reads the list: sections "[not yet]" with lines "scenario reason", and "[differs]" with lines "scenario step N reason"; # begins a
+// ReadExpectations reads the list: sections "[not yet]" with lines "scenario reason", and "[differs]" with lines "scenario step N: reason"; # begins a
 // comment line. Unknown or repeated scenarios, and lines without a reason, are errors, all reported at once.
 func ReadExpectations(r io.Reader, all []*Scenario) (*Expectations, error) {
 	known := map[string]*Scenario{}
@@ -78,9 +78,9 @@ func (e *Expectations) add(section, line string, known map[string]*Scenario) err
 		return fmt.Errorf("%s: the recording does not say that a server may differ", name)
 	}
 	step, reason, _ := strings.Cut(strings.TrimPrefix(reason, "step "), " ")
-	n, err := strconv.Atoi(step)
+	n, err := strconv.Atoi(strings.TrimSuffix(step, ":"))
 	if err != nil || n < 1 || n > len(sc.Steps) || strings.TrimSpace(reason) == "" {
-		return fmt.Errorf("%s: want \"step N reason\", N from 1 to %d", name, len(sc.Steps))
+		return fmt.Errorf("%s: want \"step N: reason\", N from 1 to %d", name, len(sc.Steps))
 	}
 	e.Differs[name] = Differs{Step: n, Reason: strings.TrimSpace(reason)}
 	return nil

@@ -86,10 +86,10 @@ func (r *response) String() string {
 func (c *conn) readHead(deadline time.Time) (*http.Response, error) {
 	for {
 		end := bytes.Index(c.in, []byte("\r\n\r\n"))
+		if end > maxHead || end < 0 && len(c.in) > maxHead {
+			return nil, faultf("a response head of more than %d bytes", maxHead)
+		}
 		if end < 0 {
-			if len(c.in) > maxHead {
-				return nil, faultf("a response head of more than %d bytes", maxHead)
-			}
 			if err := c.more(deadline); err != nil {
 				if len(c.in) > 0 {
 					return nil, faultf("%s inside a response head: %q", err, clip(string(c.in)))
