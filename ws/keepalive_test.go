@@ -205,6 +205,46 @@ func TestDeadlines(t *testing.T) {
 	})
 }
 
+// predecessor is a handler that hands over to a Conn, as that of an HTTP request does: it clears its deadline last.
+type predecessor struct {
+	engine.Handler
+	cfg  *Config
+	recv Receiver
+	made chan *Conn
+}
+
+func (h *predecessor) OnData(ec *engine.Conn, _ []byte) int {
+	c := NewConn(ec, h.cfg, h.recv)
+	c.SetDeadline(ec.Loop().Now() + 3)
+	ec.SetDeadline(0)
+	ec.SetHandler(c)
+	h.made <- c
+	return 1
+}
+
+// TestTakeOver: deadlines set before the handler changes hold, though the handler before clears the connection's.
+func TestTakeOver(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		fired := make(chan struct{})
+		recv := newReceiver(t)
+		recv.deadline = func(*Conn, uint32) { close(fired) }
+		h := &predecessor{cfg: &Config{KeepAlive: 10 * time.Second}, recv: recv, made: make(chan *Conn, 1)}
+		nc, err := newEngine(t, engine.Config{}).Dial(func(*engine.Conn) engine.Handler { return h })
+		if err != nil {
+			t.Fatal(err)
+		}
+		p := &peer{t: t, nc: nc}
+		p.send("!" + ping("behind the head"))
+		p.conn = <-h.made
+		p.expect("pong behind the head")
+		<-fired
+		p.expect("pong ")
+		_ = nc.Close()
+		<-recv.ended
+	})
+}
+
 // TestDeadlineAfterClose: the receiver's deadline is served while the peer's close frame is awaited.
 func TestDeadlineAfterClose(t *testing.T) {
 	t.Parallel()

@@ -17,8 +17,8 @@ import (
 // Config is shared by the connections of an endpoint; it must not change while there are any. Zero value (or a nil
 // pointer): defaults. Times are kept to the second and rounded up.
 type Config struct {
-	// CloseTimeout is how long Conn.Close waits for the peer's close frame before it resets TCP. Default (also for a
-	// negative value) 5 s.
+	// CloseTimeout is how long Conn.Close waits for the peer's close frame before it resets TCP, the time included in which
+	// what was queued before leaves. Default (also for a negative value) 5 s.
 	CloseTimeout time.Duration
 	// KeepAlive is the interval of the layer's own sign of life, which is independent of the hub's pings: an empty pong
 	// that nobody asked for, or with KeepAliveTimeout a ping. Default 2 min; negative: off. Wire contract, section 4.
