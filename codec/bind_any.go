@@ -2,8 +2,8 @@ package codec
 
 import "fmt"
 
-// bindAny decodes a value of no declared type, straight from the raw bytes (BenchmarkBindAny: half the time, and a fifth of the memory, of a tree of
-// valyala/fastjson in between). v is one valid value, so its nesting, and the recursion here, is bounded.
+// bindAny decodes a value of no declared type, straight from the raw bytes: a tree of valyala/fastjson in between is no faster (BenchmarkBindAny), and 32 KiB of zeros
+// make one of 6.8 MB, which its pool would keep. v is one valid value, so its nesting, and the recursion here, is bounded.
 func bindAny(v []byte) (any, error) {
 	x, _, err := dynamic(v, 0)
 	return x, err

@@ -139,10 +139,10 @@ func atEnd(b []byte, i int) error {
 	return nil
 }
 
-// room makes place for all unescaped text of the record at once: it is shorter than the record, so one allocation does, if any.
+// room makes place for all unescaped text of the record at once: text is never longer than its escapes, so as many bytes as the record has will do.
 func (e *envelope) room() {
-	if cap(e.m.scratch)-len(e.m.scratch) < len(e.rec) {
-		e.m.scratch = make([]byte, 0, len(e.rec)) // texts already handed out keep the old one alive
+	if cap(e.m.scratch) < len(e.rec) {
+		e.m.scratch = make([]byte, 0, len(e.rec)) // nothing of this record is in the old one
 	}
 }
 
@@ -363,6 +363,14 @@ func (e *envelope) streamIDs(i int) (end int, err error) {
 		}
 		if len(ids) == MaxStreamIDs {
 			return 0, Malformed("There are more than %d 'streamIds'.", MaxStreamIDs)
+		}
+		if len(ids) == cap(ids) {
+			// In two steps, so that what a record can have allocated stays in proportion to its size.
+			size := 8
+			if len(ids) > 0 {
+				size = MaxStreamIDs
+			}
+			ids = append(make([][]byte, 0, size), ids...)
 		}
 		ids = append(ids, id)
 		if i = skipSpace(b, end); i >= len(b) {
