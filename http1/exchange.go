@@ -120,12 +120,13 @@ func (x *Exchange) Reply(status int, header http.Header, body []byte) {
 		rest && (x.expect || x.body.left > maxDrop) // a client that was not told to continue may send the body or not
 
 	buf := getBuffer()
-	var bad string
-	*buf, bad = appendHead(*buf, answer{
+	var dropped string
+	var ok bool
+	*buf, dropped, ok = appendHead(*buf, answer{
 		status: status, length: len(body), close: bye, oldPeer: x.req.ProtoMinor == 0, now: c.Loop().Time(),
 	}, header)
-	if bad != "" {
-		h.misuse(x, fmt.Sprintf("Reply got the header name %.80q, which is left out", bad))
+	if !ok {
+		h.misuse(x, fmt.Sprintf("Reply got the header name %.80q, which is left out", dropped))
 	}
 	if !x.isHead() && !bodiless(status) {
 		if len(body) <= firstBuffer {

@@ -144,7 +144,7 @@ func (c *client) answer(method string) reply {
 		c.t.Fatalf("answer: %v", err)
 	}
 	body, err := io.ReadAll(resp.Body)
-	if err != nil {
+	if err := errors.Join(err, resp.Body.Close()); err != nil {
 		c.t.Fatalf("body of the answer: %v", err)
 	}
 	return reply{resp, string(body)}

@@ -18,8 +18,10 @@ type answer struct {
 	now     time.Time
 }
 
-// appendHead appends a response head. The caller's Content-Length, Transfer-Encoding, Connection and Date give way to ours. It reports a header name that cannot be sent, and leaves that header out.
-func appendHead(dst []byte, a answer, header http.Header) (head []byte, badName string) {
+// appendHead appends a response head. The caller's Content-Length, Transfer-Encoding, Connection and Date give way to ours. A header whose name cannot be sent
+// is left out, and ok is false.
+func appendHead(dst []byte, a answer, header http.Header) (head []byte, dropped string, ok bool) {
+	ok = true
 	dst = append(dst, "HTTP/1.1 "...)
 	dst = strconv.AppendInt(dst, int64(a.status), 10)
 	dst = append(dst, ' ')
@@ -33,7 +35,7 @@ func appendHead(dst []byte, a answer, header http.Header) (head []byte, badName 
 		case strings.EqualFold(name, "Content-Length"), strings.EqualFold(name, "Transfer-Encoding"),
 			strings.EqualFold(name, "Connection"), strings.EqualFold(name, "Date"):
 		case !isTokenString(name):
-			badName = name
+			dropped, ok = name, false
 		default:
 			names = append(names, name)
 		}
@@ -60,7 +62,7 @@ func appendHead(dst []byte, a answer, header http.Header) (head []byte, badName 
 	case a.oldPeer:
 		dst = append(dst, "\r\nConnection: keep-alive"...)
 	}
-	return append(dst, "\r\n\r\n"...), badName
+	return append(dst, "\r\n\r\n"...), dropped, ok
 }
 
 // bodiless reports whether a response of that status has no body (RFC 9110, sections 15.3.5 and 15.4.5).
@@ -128,7 +130,7 @@ func appendDate(dst []byte, now time.Time) []byte {
 // appendFault appends the whole answer to f, with a body unless noBody (the answer to HEAD).
 func appendFault(dst []byte, f *fault, noBody bool, now time.Time) []byte {
 	text := f.text + "\n"
-	dst, _ = appendHead(dst, answer{status: f.status, length: len(text), close: true, now: now}, faultHeader)
+	dst, _, _ = appendHead(dst, answer{status: f.status, length: len(text), close: true, now: now}, faultHeader)
 	if !noBody {
 		dst = append(dst, text...)
 	}
