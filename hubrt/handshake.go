@@ -16,7 +16,7 @@ const maxVersion = 2
 // (wire contract, section 9).
 func (c *Conn) handshake(src []byte) int {
 	h := c.hub()
-	shake, n, err := codec.ReadHandshake(src, h.opt.MaxMessage)
+	shake, n, err := codec.ReadHandshakeFrom(src, int(c.scanned), h.opt.MaxMessage)
 	switch {
 	case errors.Is(err, codec.ErrHandshakeTooLarge):
 		c.failHandshake(engine.HandshakeRefused, textHandshakeCanceled, err)
@@ -25,8 +25,10 @@ func (c *Conn) handshake(src []byte) int {
 		c.failHandshake(engine.HandshakeRefused, h.describe(textHandshake, err), err)
 		return 0
 	case n == 0:
+		c.scanned = uint32(len(src))
 		return 0
 	}
+	c.scanned = 0
 	proto, text := h.choose(shake, c.is(flagBinary))
 	if text != "" {
 		c.failHandshake(engine.HandshakeRefused, text, errors.New(text))

@@ -1,0 +1,5 @@
+//go:build !race
+
+package hubrt
+
+const raceDetector = false
