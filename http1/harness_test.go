@@ -35,8 +35,8 @@ func bubble(t *testing.T, cfg Config, f func(t *testing.T, s *server)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
 		s := start(t, cfg)
+		defer s.stop()
 		f(t, s)
-		s.stop()
 	})
 }
 
