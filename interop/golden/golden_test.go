@@ -107,7 +107,7 @@ func TestRecordings(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			suite := replay.Suite{Target: replay.TCP(s.addr), Expect: expect, Parallel: 32, Own: func() (replay.Target, func(), error) {
+			suite := replay.Suite{Target: replay.TCP(s.addr), Expect: expect, Own: func() (replay.Target, func(), error) {
 				own, err := w.serve()
 				if err != nil {
 					return replay.Target{}, nil, err
@@ -122,8 +122,11 @@ func TestRecordings(t *testing.T) {
 				return target, stop, nil
 			}}
 			counts := suite.Run(t.Context(), all, func(r replay.Result) {
-				if r.Outcome == replay.Failed {
+				switch {
+				case r.Outcome == replay.Failed:
 					t.Error(report(r))
+				case r.Runs > 1:
+					t.Log(report(r))
 				}
 			})
 			t.Log(replay.Summary(counts))
@@ -159,7 +162,7 @@ func TestCommand(t *testing.T) {
 		{"passes", []string{"-expect", "expected.txt", url, "invoke-echo", "negotiate-v?"}, 0, "3 passed, 0 failed, 0 may differ, 0 not expected yet"},
 		{"tells all", []string{"-v", url, "invoke-echo"}, 0, "invoke-echo: passed"},
 		{"fails", []string{url, "upload-two"}, 1, "0 passed, 1 failed"},
-		{"first difference", []string{url, "upload-two"}, 1, "upload-two: FAILED\n  step 6: "},
+		{"first difference", []string{url, "upload-two"}, 1, "upload-two: FAILED\n  step 8: "},
 		{"not yet", []string{"-expect", "expected.txt", "-v", url, "upload-two"}, 0, "upload-two: not expected yet: issue 5"},
 		{"needs its own server", []string{"-v", url, "close-shutdown-sse"}, 0, "not run: it stops the server"},
 		{"list", []string{"-list"}, 0, "invoke-echo\t/probe\tA string there and back."},

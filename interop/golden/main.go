@@ -76,7 +76,7 @@ func run(ctx context.Context, args []string, out, errs io.Writer) int {
 		}
 	}
 	counts := suite.Run(ctx, chosen, func(r replay.Result) {
-		if r.Outcome == replay.Failed || *verbose {
+		if r.Outcome == replay.Failed || r.Runs > 1 || *verbose {
 			fmt.Fprint(out, report(r))
 		}
 	})
@@ -148,6 +148,9 @@ func report(r replay.Result) string {
 	text := fmt.Sprintf("%s: %s", r.Scenario.Name, r.Outcome)
 	if r.Why != "" {
 		text += ": " + r.Why
+	}
+	if r.Runs > 1 {
+		text += fmt.Sprintf(" (played %d times, since something came too early)", r.Runs)
 	}
 	if r.Diff != nil {
 		text += "\n  " + r.Diff.String()

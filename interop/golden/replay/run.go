@@ -43,6 +43,7 @@ type Difference struct {
 	Expected string // the step as recorded, shortened
 	Got      string
 	Detail   string // what about Got is not as expected
+	Early    bool   // Got is as expected, but came before its time: which may be because what began the clock was read late, on a busy machine
 }
 
 func (d *Difference) String() string {
@@ -279,7 +280,7 @@ func (r *run) expect(st *Step) *Difference {
 		return &Difference{Detail: diff, Got: ev.String()}
 	}
 	if early := time.Duration(st.After) * time.Millisecond; st.After > 0 && time.Since(began) < early {
-		return &Difference{Detail: fmt.Sprintf("after %v, too early", time.Since(began).Round(time.Millisecond)), Got: ev.String()}
+		return &Difference{Detail: fmt.Sprintf("after %v, too early", time.Since(began).Round(time.Millisecond)), Got: ev.String(), Early: true}
 	}
 	if st.WS == "open" {
 		c.ws.open = true
