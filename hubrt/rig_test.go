@@ -60,7 +60,7 @@ func newRig(t *testing.T, cfg rigConfig) *rig {
 
 func (r *rig) close() {
 	r.t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Minute)
 	defer cancel()
 	if err := r.eng.Shutdown(ctx); err != nil {
 		r.t.Errorf("engine: %v", err)
