@@ -65,7 +65,7 @@ type Protocol interface {
 	// over it, or more than max bytes without a whole record, is a *Error with the text of section 13.
 	Next(src []byte, max int) (rec []byte, n int, err error)
 	// NextFrom is Next for bytes that trickle in: an earlier call has seen the first from bytes of src, and asked for more. So a record that comes byte by byte
-	// costs no more than one that comes at once.
+	// costs no more than one that comes at once. A protocol with length prefixes has no use for from.
 	NextFrom(src []byte, from, max int) (rec []byte, n int, err error)
 	// Decode reads a record's envelope into m, which it resets first. Errors are *Error.
 	Decode(rec []byte, m *Message) error

@@ -55,6 +55,8 @@ func (e *valueError) Error() string     { return e.err.Error() }
 func (e *valueError) Unwrap() error     { return e.err }
 func (e *valueError) ErrorName() string { return e.name }
 
+var errNotUTF8 error = &valueError{"JsonException", errors.New("the value holds JSON that is not UTF-8")}
+
 var errTooDeep error = &valueError{"JsonException", fmt.Errorf("the value nests deeper than %d levels, or contains itself", maxValueDepth)}
 
 func notFinite(f float64) error {

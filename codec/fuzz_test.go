@@ -30,7 +30,7 @@ func FuzzDecode(f *testing.F) {
 // FuzzNext: wherever a stream is cut, the same records come out of it.
 func FuzzNext(f *testing.F) {
 	stream, _ := goldenStream(f)
-	f.Add(stream[:4<<10], 7, 1024)
+	f.Add(stream[:512], 7, 300)
 	f.Add([]byte("{}\x1e{}\x1e\x1e"), 1, 3)
 	f.Add([]byte("{}\x1e{\"a\":1}\x1e\x1e"), 2, 4)
 	f.Fuzz(func(t *testing.T, stream []byte, step, limit int) {

@@ -1,5 +1,7 @@
 package codec
 
+import "errors"
+
 // Handshake is the client's first record, JSON in every protocol (wire contract, section 9).
 type Handshake struct {
 	Protocol string // as the client spells it; compare ignoring case
@@ -35,7 +37,7 @@ func decodeHandshake(rec []byte) (h Handshake, err error) {
 	var m Message
 	r := handshakeReader{e: envelope{rec: rec, m: &m}}
 	if err := r.read(); err != nil {
-		if err == error(errReading) {
+		if errors.Is(err, errReading) {
 			return h, &Error{jsonReader, "The handshake is not valid JSON."}
 		}
 		return h, err

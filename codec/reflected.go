@@ -26,7 +26,11 @@ func appendReflected(dst []byte, v any, depth int) ([]byte, error) {
 	}
 	value := bytes.TrimSuffix(e.out.Bytes(), []byte("\n"))
 	if end := skipValue(value, 0, maxDepth-depth); end != len(value) {
-		return nil, errTooDeep // encoding/json writes valid JSON, so it can only be that
+		// encoding/json writes valid JSON, except that it lets through what a MarshalJSON or a json.RawMessage has in strings.
+		if !utf8.Valid(value) {
+			return nil, errNotUTF8
+		}
+		return nil, errTooDeep
 	}
 	return appendCanonical(dst, value), nil
 }

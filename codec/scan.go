@@ -249,11 +249,8 @@ func skipName(b []byte, i int) int {
 	return i + 1
 }
 
-// skipArray skips the array that begins at i and counts its elements.
+// skipArray skips the array that begins at i and counts its elements. depth is the number of objects and arrays around it, less than maxDepth.
 func skipArray(b []byte, i, depth int) (end, n int) {
-	if depth >= maxDepth {
-		return -1, 0
-	}
 	i = skipSpace(b, i+1)
 	if i < len(b) && b[i] == ']' {
 		return i + 1, 0

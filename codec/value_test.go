@@ -35,6 +35,21 @@ type node struct {
 	Other any   `json:"-"`
 }
 
+// loop writes itself when it can be addressed, and goes round in a circle otherwise.
+type loop struct{ Self *loop }
+
+func (l *loop) MarshalJSON() ([]byte, error) { return []byte(`"loop"`), nil }
+
+type inner struct {
+	More any
+}
+
+type outer struct {
+	inner
+	*node
+	hidden any
+}
+
 func chain(n int) (first *node) {
 	for range n {
 		first = &node{Next: first}
@@ -44,6 +59,14 @@ func chain(n int) (first *node) {
 
 func nested(n int) (v any) {
 	for v = []any{}; n > 1; n-- {
+		v = []any{v}
+	}
+	return v
+}
+
+// lists puts v into n lists.
+func lists(n int, v any) any {
+	for range n {
 		v = []any{v}
 	}
 	return v
@@ -92,6 +115,12 @@ func TestAppendValue(t *testing.T) {
 		{"lists as deep as may be", nested(62), strings.Repeat("[", 62) + strings.Repeat("]", 62)},
 		{"maps as deep as may be", nestedMaps(62), strings.Repeat(`{"a":`, 61) + "{}" + strings.Repeat("}", 61)},
 		{"a circle that is not written", func() any { n := &node{}; n.Other = n; return n }(), `{"next":null}`},
+		{"a circle that writes itself", func() any { l := loop{}; l.Self = &l; return &struct{ L loop }{l} }(), `{"L":"loop"}`},
+		{"embedded structs are no level", outer{inner{chain(61)}, &node{}, make(chan int)}, `{"More":` + strings.Repeat(`{"next":`, 61) + "null" + strings.Repeat("}", 61) + `,"next":null}`},
+		{"containers of things that can be deep", map[string][]map[string]*node{"a": {{"b": nil, "c": chain(1)}}, "d": nil}, `{"a":[{"b":null,"c":{"next":null}}],"d":null}`},
+		{"arrays of anything", [2]any{[]int{1}, map[string]colour{"a": 1}}, `[[1],{"a":1}]`},
+		{"anything in named containers", []error{nil}, `[null]`},
+		{"a large one", []struct{ A string }{{strings.Repeat("a", 100_000)}}, `[{"A":"` + strings.Repeat("a", 100_000) + `"}]`},
 		{"raw as deep as may be", []any{json.RawMessage(strings.Repeat("[", 61) + strings.Repeat("]", 61))}, strings.Repeat("[", 62) + strings.Repeat("]", 62)},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -128,9 +157,12 @@ func TestAppendValueErrors(t *testing.T) {
 		{"a mixed circle", &mixed, "JsonException"}, {"a pointer to itself", self, "JsonException"},
 		{"a linked list", chain(63), "JsonException"}, {"a linked list too deep for any stack", chain(3_000_000), "JsonException"},
 		{"lists", nested(63), "JsonException"}, {"maps", nestedMaps(63), "JsonException"}, {"lists around a struct", []any{chain(62)}, "JsonException"},
+		{"maps of structs", map[string]any{"a": map[string]*node{"b": chain(61)}}, "JsonException"}, {"arrays", [1]any{nested(62)}, "JsonException"}, {"embedded", outer{inner{chain(62)}, nil, nil}, "JsonException"},
+		{"strings too deep", lists(62, []string{"a"}), "JsonException"}, {"ints too deep", lists(62, []int{1}), "JsonException"}, {"empty array too deep", lists(62, [0]any{}), "JsonException"}, {"empty map too deep", lists(62, map[string]error{}), "JsonException"}, {"empty struct too deep", lists(62, node{}), "JsonException"},
 		{"raw", []any{json.RawMessage(strings.Repeat("[", 62) + strings.Repeat("]", 62))}, "JsonException"},
 		{"raw that is not JSON", json.RawMessage(`{"a":}`), "JsonException"}, {"raw that is two", json.RawMessage(`1 2`), "JsonException"}, {"empty raw", json.RawMessage{}, "JsonException"},
 		{"raw with a separator", json.RawMessage("1\x1e2"), "JsonException"}, {"raw that is not UTF-8", json.RawMessage("\"\xff\""), "JsonException"},
+		{"raw in a struct that is not UTF-8", struct{ A json.RawMessage }{json.RawMessage("\"\xff\"")}, "JsonException"},
 		{"MarshalJSON too deep", deepWritten{}, "JsonException"}, {"MarshalJSON fails", []any{failing{}}, "JsonException"},
 		{"channel", make(chan int), "JsonException"}, {"function", struct{ F func() }{}, "JsonException"}, {"complex", 1i, "JsonException"},
 		{"time after 9999", time.Date(10000, 1, 1, 0, 0, 0, 0, time.UTC), "JsonException"},
