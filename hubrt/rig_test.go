@@ -14,6 +14,7 @@ import (
 
 	"github.com/spokehub/spoke/auth"
 	"github.com/spokehub/spoke/engine"
+	"github.com/spokehub/spoke/hubrt/method"
 )
 
 // rig is a runtime on memory loops, for the length of a synctest bubble.
@@ -324,4 +325,10 @@ func (b *syncBuffer) String() string {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	return b.b.String()
+}
+
+var inline = method.Options{Inline: true}
+
+func contextWithTimeout(t *testing.T, d time.Duration) (context.Context, context.CancelFunc) {
+	return context.WithTimeout(t.Context(), d)
 }
