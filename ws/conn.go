@@ -12,7 +12,7 @@ type phase uint8
 const (
 	phaseOpen    phase = iota
 	phaseClosing       // our close frame is queued, the peer's is awaited; what else comes is thrown away
-	phaseEnding        // the engine is ending TCP; its OnClose is awaited
+	phaseEnding        // the engine has been asked to end TCP, after which it calls nothing but OnClose
 	phaseEnded         // OnClosed has been called; the engine may still be ending TCP
 )
 
@@ -130,7 +130,6 @@ func (c *Conn) Close(code uint16, r engine.CloseReason, err error) {
 	c.writeClose(code)
 	if code == closeInternal {
 		c.phase = phaseEnding
-		c.ec.SetDeadline(0)
 		c.ec.Close(r, err) // the frame goes first
 		return
 	}
@@ -175,7 +174,7 @@ func (c *Conn) OnData(_ *engine.Conn, p []byte) int {
 
 // OnEOF implements engine.Handler. TCP that ends without a close frame is no graceful end (wire contract, section 4).
 func (c *Conn) OnEOF(_ *engine.Conn) {
-	if c.phase != phaseOpen {
+	if c.phase == phaseClosing {
 		c.end(c.reason, false, closeAbnormal, c.closeErr(), (*engine.Conn).Close)
 		return
 	}
@@ -226,11 +225,7 @@ func (c *Conn) onFault(f fault) {
 
 // end ends TCP by how, which is the engine connection's Close or Reset, and tells the receiver.
 func (c *Conn) end(r engine.CloseReason, graceful bool, code uint16, err error, how func(*engine.Conn, engine.CloseReason, error)) {
-	if c.phase == phaseEnded {
-		return
-	}
 	c.phase = phaseEnded
-	c.ec.SetDeadline(0)
 	how(c.ec, r, err)
 	c.recv.OnClosed(c, r, graceful, code, err)
 }

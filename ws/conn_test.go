@@ -4,8 +4,10 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"net"
+	"os"
 	"slices"
 	"strings"
 	"sync"
@@ -183,16 +185,15 @@ func (p *peer) expect(want ...string) {
 	}
 }
 
-// silent checks that nothing comes. Only in a synctest bubble.
+// silent checks that nothing comes for a millisecond, which in a synctest bubble is until everything else waits. Only there.
 func (p *peer) silent() {
 	p.t.Helper()
-	synctest.Wait()
-	_ = p.nc.SetReadDeadline(time.Now())
+	_ = p.nc.SetReadDeadline(time.Now().Add(time.Millisecond)) // a deadline in the past would fail even if something were there
 	defer func() { _ = p.nc.SetReadDeadline(time.Time{}) }()
 	chunk := make([]byte, 4096)
 	n, err := p.nc.Read(chunk)
-	if n != 0 || err == nil || errors.Is(err, io.EOF) {
-		p.t.Errorf("got %x, %v, want silence", chunk[:n], err)
+	if n != 0 || !errors.Is(err, os.ErrDeadlineExceeded) || len(p.buf) != 0 {
+		p.t.Errorf("got %x, %v, want silence", append(p.buf, chunk[:n]...), err)
 	}
 }
 
@@ -424,6 +425,60 @@ func TestEOF(t *testing.T) {
 	}
 }
 
+// TestEOFAfterClose: TCP that ends instead of an answer to our close frame is no graceful end, and the reason is ours.
+func TestEOFAfterClose(t *testing.T) {
+	t.Parallel()
+	recv := newReceiver(t)
+	p := connect(t, newEngine(t, engine.Config{}), nil, recv)
+	why := errors.New("why")
+	p.loop(func(c *Conn) {
+		recv.done = true
+		c.Close(1000, engine.Aborted, why)
+	})
+	p.expect("close 1000")
+	_ = p.nc.Close()
+	if got, want := <-recv.ended, (closed{engine.Aborted, false, 1006, why}); got != want {
+		t.Errorf("closed with %+v, want %+v", got, want)
+	}
+}
+
+// TestDrain: the engine's OnDrain is passed on while the WebSocket is open.
+func TestDrain(t *testing.T) {
+	t.Parallel()
+	for _, open := range []bool{true, false} {
+		t.Run(fmt.Sprintf("open %v", open), func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				drained := 0
+				recv := newReceiver(t)
+				recv.drain = func(*Conn) { drained++ }
+				sink, s := steps(t, engine.Config{Outbound: 1000}, recv, "")
+				sink.Stall(true)
+				s.on(func(c *Conn) {
+					for range 3 { // the first one counts as the frame being written
+						c.Send(engine.NewFrame(append(AppendHeader(nil, true, 1000), make([]byte, 1000)...), 4))
+					}
+				})
+				synctest.Wait()
+				s.on(func(c *Conn) {
+					if c.Write(true, nil); !open { // and over the cap
+						recv.done = true
+						c.Close(1000, engine.Aborted, nil)
+					}
+				})
+				synctest.Wait()
+				sink.Stall(false)
+				synctest.Wait()
+				s.on(func(*Conn) {
+					if want := map[bool]int{true: 1}[open]; drained != want {
+						t.Errorf("OnDrain was called %d times, want %d", drained, want)
+					}
+				})
+			})
+		})
+	}
+}
+
 // TestPause: a pause within OnPayload holds from the next piece on, for control frames too, and nothing is lost or reordered.
 func TestPause(t *testing.T) {
 	t.Parallel()
@@ -534,10 +589,10 @@ func (s *step) Run(*engine.Loop) {
 }
 
 // steps is a connection whose far end takes what is sent and keeps nothing, for counting and timing what this side does.
-func steps(t testing.TB, recv Receiver, in string) *step {
+func steps(t testing.TB, cfg engine.Config, recv Receiver, in string) (*engine.Sink, *step) {
 	t.Helper()
 	made := make(chan *Conn, 1)
-	sink, err := newEngine(t, engine.Config{}).DialSink(func(ec *engine.Conn) engine.Handler {
+	sink, err := newEngine(t, cfg).DialSink(func(ec *engine.Conn) engine.Handler {
 		c := NewConn(ec, nil, recv)
 		made <- c
 		return c
@@ -546,7 +601,16 @@ func steps(t testing.TB, recv Receiver, in string) *step {
 		t.Fatal(err)
 	}
 	t.Cleanup(sink.CloseWrite)
-	return &step{conn: <-made, in: []byte(in), copy: make([]byte, len(in)), ran: make(chan struct{})}
+	return sink, &step{conn: <-made, in: []byte(in), copy: make([]byte, len(in)), ran: make(chan struct{})}
+}
+
+// on runs f on the loop and waits for it.
+func (s *step) on(f func(c *Conn)) {
+	s.conn.ec.Loop().Post(engine.TaskFunc(func(*engine.Loop) {
+		f(s.conn)
+		s.ran <- struct{}{}
+	}))
+	<-s.ran
 }
 
 func (s *step) run() {
@@ -562,7 +626,7 @@ func TestEchoAllocs(t *testing.T) {
 		c.Write(!c.m.isText, p)
 		c.Send(frame)
 	}
-	s := steps(t, recv, text("Hello, wörld")+ping("p")+first("a\xc3")+pongF("")+last("\xa9")+binaryF(strings.Repeat("b", 300)))
+	_, s := steps(t, engine.Config{}, recv, text("Hello, wörld")+ping("p")+first("a\xc3")+pongF("")+last("\xa9")+binaryF(strings.Repeat("b", 300)))
 	if n := testing.AllocsPerRun(200, s.run); n != 0 {
 		t.Errorf("%v allocations, want 0", n)
 	}
@@ -570,7 +634,7 @@ func TestEchoAllocs(t *testing.T) {
 
 // BenchmarkEcho is a text message there and back, without a network: posting a task, the frame in, the frame out, the flush.
 func BenchmarkEcho(b *testing.B) {
-	s := steps(b, echo(b), text(strings.Repeat("a", 32)))
+	_, s := steps(b, engine.Config{}, echo(b), text(strings.Repeat("a", 32)))
 	b.ReportAllocs()
 	for b.Loop() {
 		s.run()

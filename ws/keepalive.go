@@ -44,9 +44,6 @@ func (c *Conn) after(d uint32) uint32 { return c.ec.Loop().Now() + d + 1 }
 
 // OnDeadline implements engine.Handler.
 func (c *Conn) OnDeadline(_ *engine.Conn, now uint32) {
-	if c.phase >= phaseEnding {
-		return
-	}
 	if c.dueAt != 0 && now >= c.dueAt {
 		c.onOverdue()
 		if c.phase >= phaseEnding {

@@ -3,7 +3,6 @@ package ws
 import (
 	"errors"
 	"fmt"
-	"io"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -299,19 +298,79 @@ func TestPingFlood(t *testing.T) {
 	})
 }
 
-// TestPingsAmongData: pings of a client that reads are all answered, in order, however many come at once.
+// TestPingFloodForever: however long it goes on, and though a pong that waits gets its chance each second, no more than pongRoom waits.
+func TestPingFloodForever(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		p := connect(t, newEngine(t, engine.Config{}), &Config{KeepAlive: -1}, newReceiver(t))
+		burst := strings.Repeat(ping(strings.Repeat("x", 125)), 1000)
+		for range 30 {
+			p.send(burst)
+			time.Sleep(time.Second)
+			p.loop(func(c *Conn) {
+				if got := c.Engine().Buffered(); got > pongRoom {
+					t.Fatalf("%d bytes wait to go out, at most %d may", got, pongRoom)
+				}
+			})
+		}
+	})
+}
+
+// TestPingAfterFlood: once a more recent ping has been answered, the pong that waited is not sent any more.
+func TestPingAfterFlood(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		sink, s := steps(t, engine.Config{}, newReceiver(t), "")
+		sink.Stall(true)
+		sink.Feed([]byte(strings.Repeat(ping(strings.Repeat("x", 125)), 1000)))
+		synctest.Wait()
+		s.on(func(c *Conn) {
+			if !c.pongWaits() {
+				t.Error("no pong waits")
+			}
+		})
+		sink.Stall(false)
+		synctest.Wait()
+		sink.Feed([]byte(ping("")))
+		synctest.Wait()
+		got := sink.Bytes()
+		time.Sleep(10 * time.Second)
+		s.on(func(c *Conn) {
+			if more := sink.Bytes() - got; more != 0 || c.pongWaits() {
+				t.Errorf("%d more bytes were sent, a pong waits: %v", more, c.pongWaits())
+			}
+		})
+	})
+}
+
+// TestKeepAliveBehindBacklog: a peer that takes nothing is not given pongs on top.
+func TestKeepAliveBehindBacklog(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		sink, s := steps(t, engine.Config{}, newReceiver(t), "")
+		sink.Stall(true)
+		s.on(func(c *Conn) { c.Write(false, []byte("waits")) })
+		time.Sleep(time.Hour)
+		s.on(func(c *Conn) {
+			if got, want := c.Engine().Buffered(), len("waits")+2; got != want {
+				t.Errorf("%d bytes wait to go out, want %d", got, want)
+			}
+		})
+	})
+}
+
+// TestPingsAmongData: pings of a client that reads are all answered, in order, however many there are over time.
 func TestPingsAmongData(t *testing.T) {
 	t.Parallel()
 	p := connect(t, newEngine(t, engine.Config{}), nil, echo(t))
-	const n = 2000
-	go func() {
-		for i := range n {
-			if _, err := io.WriteString(p.nc, text("t")+ping(fmt.Sprint(i))); err != nil {
-				return
-			}
+	for round := range 20 {
+		var burst strings.Builder
+		for i := range 500 {
+			burst.WriteString(text("t") + ping(fmt.Sprint(round, i)))
 		}
-	}()
-	for i := range n {
-		p.expect("text t", fmt.Sprintf("pong %d", i))
+		p.send(burst.String())
+		for i := range 500 {
+			p.expect("text t", "pong "+fmt.Sprint(round, i))
+		}
 	}
 }

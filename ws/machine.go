@@ -17,15 +17,15 @@ const (
 // machine reads the frames of a client. It is the whole state that partial bytes need: 24 bytes, whatever the peer
 // announces. It knows nothing of connections.
 type machine struct {
-	left      int64   // payload bytes of the data frame under way that are still to come
-	mask      [4]byte // of that frame
-	closeCode uint16  // of the close frame, after eventClose
-	pos       uint8   // where in mask the next byte is
-	text      textState
-	fault     fault // once set, it is all that next reports
-	fin       bool  // the data frame under way ends its message
-	isText    bool  // the message under way is text
-	inMessage bool  // between the first frame of a message and its end
+	left      int64     // payload bytes of the data frame under way that are still to come
+	mask      [4]byte   // of that frame
+	closeCode uint16    // of the close frame, after eventClose
+	pos       uint8     // where in mask the next byte is
+	text      textState // textWhole between two messages
+	fault     fault     // once set, it is all that next reports
+	fin       bool      // the data frame under way ends its message
+	isText    bool      // the message under way is text
+	inMessage bool      // between the first frame of a message and its end
 }
 
 // next takes the next step: it returns what it found, the payload (a part of p, unmasked in place), and the number of bytes it
@@ -66,9 +66,6 @@ func (m *machine) next(p []byte) (ev event, payload []byte, n int) {
 		if m.text, good = m.text.check(payload); good < len(payload) {
 			// What stands before the bad byte is passed on first, as it would have been had it come alone.
 			m.fault = faultText
-			if good == 0 {
-				return eventFault, nil, n
-			}
 			return eventData, payload[:good], n + k
 		}
 	}
@@ -76,9 +73,6 @@ func (m *machine) next(p []byte) (ev event, payload []byte, n int) {
 		m.inMessage = false
 		if m.isText && m.text != textWhole {
 			m.fault = faultText
-			if k == 0 {
-				return eventFault, nil, n
-			}
 		}
 	}
 	return eventData, payload, n + k
@@ -99,7 +93,6 @@ func (m *machine) begin(h *header) fault {
 		}
 		m.inMessage = true
 		m.isText = h.op == opText
-		m.text = textWhole
 	}
 	m.left, m.mask, m.pos, m.fin = h.length, h.mask, 0, h.fin
 	return faultNone
