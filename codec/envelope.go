@@ -105,7 +105,7 @@ func objectStart(b []byte) (int, error) {
 	if i >= len(b) {
 		return 0, errReading
 	}
-	token := ""
+	var token string
 	switch c := b[i]; c {
 	case '{':
 		return i + 1, nil

@@ -3,6 +3,7 @@ package codec
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"reflect"
 	"testing"
 	"time"
@@ -88,11 +89,11 @@ func FuzzHandshake(f *testing.F) {
 		end := bytes.IndexByte(src, separator)
 		switch {
 		case err != nil:
-			e, ok := err.(*Error)
-			if !ok || e.Name == "" || e.Text == "" || len(e.Text) > maxQuoted+200 || n != 0 {
+			e := fault(err)
+			if e.Name == "" || e.Text == "" || len(e.Text) > maxQuoted+200 || n != 0 {
 				t.Fatalf("%d, %#v", n, err)
 			}
-			if (e == ErrHandshakeTooLarge) != (limit > 0 && len(src) > limit && (end < 0 || end >= limit)) {
+			if errors.Is(err, ErrHandshakeTooLarge) != (limit > 0 && len(src) > limit && (end < 0 || end >= limit)) {
 				t.Errorf("limit %d, %d bytes, separator at %d: %v", limit, len(src), end, err)
 			}
 			if response := AppendHandshakeResponse(nil, e.Text); !json.Valid(response[:len(response)-1]) || bytes.IndexByte(response, separator) != len(response)-1 {

@@ -3,7 +3,6 @@ package codec
 import (
 	"bytes"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"math"
 	"strconv"
@@ -19,8 +18,9 @@ func oracle(rec []byte) (m meaning, ok bool) {
 		return meaning{}, false
 	}
 	m, err := oracleObject(rec)
-	if fault := (*Error)(nil); errors.As(err, &fault) {
-		return meaning{Refuse: fault.Name, Text: fault.Text}, true
+	if err != nil {
+		e := fault(err)
+		return meaning{Refuse: e.Name, Text: e.Text}, true
 	}
 	return m, true
 }

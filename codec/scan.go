@@ -154,7 +154,7 @@ func skipNumber(b []byte, i int) int {
 
 // skipScalar skips the string, number, true, false or null that begins at i.
 func skipScalar(b []byte, i int) int {
-	word := ""
+	var word string
 	switch b[i] {
 	case '"':
 		end, _ := skipString(b, i)

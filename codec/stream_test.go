@@ -2,6 +2,7 @@ package codec
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"slices"
@@ -160,7 +161,7 @@ func TestNextSize(t *testing.T) {
 				text := ""
 				if err != nil {
 					text = err.Error()
-					if e, ok := err.(*Error); !ok || e.Name != "InvalidDataException" {
+					if fault(err).Name != "InvalidDataException" {
 						t.Errorf("error %#v, want an InvalidDataException", err)
 					}
 				}
@@ -203,7 +204,7 @@ func TestHandshakeSize(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
 			for _, from := range []int{0, max(c.n-1, 0)} {
-				if _, n, err := ReadHandshakeFrom(c.src, from, c.max); n != c.n || err != c.err {
+				if _, n, err := ReadHandshakeFrom(c.src, from, c.max); n != c.n || !errors.Is(err, c.err) {
 					t.Errorf("from %d: %d, %v; want %d, %v", from, n, err, c.n, c.err)
 				}
 			}
