@@ -127,6 +127,7 @@ func TestBodyLimit(t *testing.T) {
 				if r.StatusCode != tt.status {
 					t.Fatalf("answer %d %q: want %d", r.StatusCode, r.body, tt.status)
 				}
+				synctest.Wait()
 				if len(outcomes) != 1 || outcomes[0] != (tt.status == 200) {
 					t.Errorf("done was called with %v", outcomes)
 				}

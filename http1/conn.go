@@ -31,8 +31,10 @@ const (
 	// unsent is how many bytes of answers may wait to go out before the next request of a pipeline is looked at.
 	unsent = 64 << 10
 
-	// stallCheck is how often a connection whose answers do not leave is looked at again. (The engine's OnDrain speaks only about those over its own cap, which may be higher.)
-	stallCheck = 50 * time.Millisecond
+	// A stalled connection is looked at again after stallFirst, and then at intervals that double up to stallLast: a client that reads is soon served, one that does not costs little.
+	// (The engine's OnDrain would not do: it speaks about connections over the engine's own cap, which may be higher, and in which the piece that is being written does not count.)
+	stallFirst = time.Millisecond
+	stallLast  = 64 * time.Millisecond
 )
 
 // conn is the handler of an engine connection. Between two requests it is all there is: no buffer, no timer. // loop
@@ -257,27 +259,20 @@ func (h *conn) stall(c *engine.Conn) {
 		h.paused = true
 		c.PauseRead()
 	}
-	h.look(c, time.Millisecond)
+	h.look(c, stallFirst)
 }
 
 // look ends a stall once the answers have left.
 func (h *conn) look(c *engine.Conn, d time.Duration) {
 	h.turn = c.Loop().AfterFunc(d, func() {
 		h.turn = nil
-		if h.state != stalled {
-			return
-		}
 		if c.Buffered() > unsent {
-			h.look(c, stallCheck)
+			h.look(c, min(2*d, stallLast))
 			return
 		}
-		h.goOn(c)
+		h.idle(c)
+		h.again(c)
 	})
-}
-
-func (h *conn) goOn(c *engine.Conn) {
-	h.idle(c)
-	h.again(c)
 }
 
 // fail answers a fault and closes the connection. noBody: the request was HEAD.
@@ -329,17 +324,8 @@ func (h *conn) OnEOF(c *engine.Conn) {
 	// An open exchange is answered all the same: a client may end its direction behind its last request.
 }
 
-// OnDrain implements engine.Handler.
-func (h *conn) OnDrain(c *engine.Conn) {
-	if h.state != stalled || c.Buffered() > unsent {
-		return
-	}
-	if h.turn != nil {
-		h.turn.Stop()
-		h.turn = nil
-	}
-	h.goOn(c)
-}
+// OnDrain implements engine.Handler. See look.
+func (h *conn) OnDrain(*engine.Conn) {}
 
 // OnDeadline implements engine.Handler.
 func (h *conn) OnDeadline(c *engine.Conn, _ uint32) {

@@ -411,6 +411,29 @@ func TestHandOverFaults(t *testing.T) {
 			}
 		})
 	})
+	t.Run("the connection has been closed", func(t *testing.T) {
+		t.Parallel()
+		gone := 0
+		cfg := Config{
+			Serve: func(x *Exchange) {
+				x.OnGone(func() { gone++ })
+				x.Conn().Close(engine.Aborted, nil)
+				x.HandOver()
+			},
+			HandOver: func(net.Conn) { t.Error("handed over") },
+		}
+		bubble(t, cfg, func(t *testing.T, s *server) {
+			c := s.dial()
+			c.send(request)
+			c.eof()
+			c.close()
+			s.closed(engine.Aborted)
+			if gone != 1 {
+				t.Errorf("OnGone ran %d times", gone)
+			}
+			s.quiet()
+		})
+	})
 	t.Run("the owner panics", func(t *testing.T) {
 		t.Parallel()
 		cfg := Config{Serve: (*Exchange).HandOver, HandOver: func(net.Conn) { panic("no") }}

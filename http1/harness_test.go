@@ -167,6 +167,7 @@ func (c *client) eof() {
 	if err != nil || len(rest) > 0 {
 		c.t.Fatalf("at the end: %q, %v", rest, err)
 	}
+	synctest.Wait()
 }
 
 // silent checks that nothing has come and the connection is open.
@@ -182,6 +183,7 @@ func (c *client) silent() {
 	if err := c.nc.SetReadDeadline(time.Time{}); err != nil {
 		c.t.Fatal(err)
 	}
+	synctest.Wait() // what the loop wrote to a test's variables may now be read
 }
 
 func (c *client) close() {

@@ -94,6 +94,7 @@ func TestPipelineOfOneWhoDoesNotRead(t *testing.T) {
 		for range n {
 			c.want(200, answer)
 		}
+		synctest.Wait()
 		if served != n {
 			t.Errorf("%d requests served, and more answers", served)
 		}
@@ -107,6 +108,26 @@ func TestPipelineOfOneWhoDoesNotRead(t *testing.T) {
 		time.Sleep(time.Minute)
 		s.closed(engine.SendTimeout)
 		c.close()
+	})
+}
+
+// Large answers go out about as fast as the client reads, also when the loop has to wait for each.
+func TestPipelineOfLargeAnswers(t *testing.T) {
+	t.Parallel()
+	answer := strings.Repeat("x", 300_000)
+	bubble(t, Config{Serve: func(x *Exchange) { x.Reply(200, nil, []byte(answer)) }}, func(t *testing.T, s *server) {
+		c := s.dial()
+		const n = 20
+		c.send(strings.Repeat(head("GET / HTTP/1.1", "Host: a"), n))
+		begin := time.Now()
+		for range n {
+			c.want(200, answer)
+		}
+		if d := time.Since(begin); d > n*2*stallFirst {
+			t.Errorf("took %v", d)
+		}
+		c.close()
+		s.closed(engine.PeerClosed)
 	})
 }
 

@@ -9,7 +9,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"testing/synctest"
+	"time"
 
 	"github.com/spokehub/spoke/engine"
 )
@@ -116,7 +116,7 @@ func TestLikeNetHTTP(t *testing.T) {
 						n := min(piece, len(p))
 						c.send(p[:n])
 						p = p[n:]
-						synctest.Wait()
+						time.Sleep(time.Microsecond)
 					}
 				}()
 				for i, w := range want {
