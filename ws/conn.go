@@ -142,6 +142,9 @@ func (c *Conn) Close(code uint16, r engine.CloseReason, err error) {
 
 // OnData implements engine.Handler.
 func (c *Conn) OnData(_ *engine.Conn, p []byte) int {
+	if c.pongBytes != 0 && c.ec.Buffered() == 0 { // looked at here, before an echo fills the queue again
+		c.pongBytes = 0
+	}
 	off := 0
 	for c.phase < phaseEnding {
 		if c.paused && c.m.fault == faultNone {

@@ -14,9 +14,6 @@ type pong struct {
 // onPing answers a ping. frame is its payload with two bytes of room in front.
 func (c *Conn) onPing(frame []byte) {
 	frame[0], frame[1] = bitFin|opPong, byte(len(frame)-2)
-	if c.ec.Buffered() == 0 {
-		c.pongBytes = 0
-	}
 	if int(c.pongBytes)+len(frame) > pongRoom {
 		p := &c.more().pong
 		p.n = uint8(copy(p.frame[:], frame))
