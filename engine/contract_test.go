@@ -1,11 +1,11 @@
 package engine
 
 import (
-	"bytes"
 	"context"
+	"encoding/binary"
 	"io"
 	"net"
-	"sync"
+	"slices"
 	"testing"
 	"time"
 )
@@ -13,9 +13,12 @@ import (
 // world is an engine of some backend and a way to reach it.
 type world struct {
 	*Engine
-	t    testing.TB
-	dial func(open func(c *Conn) Handler) peer
+	t     testing.TB
+	serve serve
 }
+
+// serve takes connections for open and returns how to make them.
+type serve func(open func(c *Conn) Handler) (dial func() peer)
 
 // peer is the client's end.
 type peer interface {
@@ -31,6 +34,8 @@ func reset(p peer) {
 	case *net.TCPConn:
 		_ = t.SetLinger(0)
 		_ = t.Close()
+	default: // unix sockets have no reset
+		_ = p.Close()
 	}
 }
 
@@ -84,57 +89,139 @@ func echo() *probe {
 	return &probe{data: func(c *Conn, p []byte) int { c.Write(p); return len(p) }}
 }
 
-// backends are the ways to run the contract.
-var backends = []struct {
+// backend is a way to run the contract.
+type backend struct {
 	name string
 	cfg  Config
-	make func(t testing.TB, e *Engine) func(open func(c *Conn) Handler) peer
-}{
-	{"memory", Config{Backend: "memory", Loops: 2}, func(t testing.TB, e *Engine) func(open func(c *Conn) Handler) peer {
-		return func(open func(c *Conn) Handler) peer {
+	make func(t testing.TB, e *Engine) serve
+}
+
+var memoryBackend = backend{"memory", Config{Backend: "memory", Loops: 2}, func(t testing.TB, e *Engine) serve {
+	return func(open func(c *Conn) Handler) func() peer {
+		return func() peer {
 			nc, err := e.Dial(open)
 			if err != nil {
-				t.Fatal(err)
+				t.Error(err)
+				return nil
 			}
 			return nc.(peer)
 		}
-	}},
-}
+	}
+}}
+
+var backends = []backend{memoryBackend}
 
 // start makes an engine that ends with the test, which then has no connection left.
-func start(t testing.TB, cfg Config, dial func(t testing.TB, e *Engine) func(open func(c *Conn) Handler) peer) *world {
+func start(t testing.TB, cfg Config, b backend) *world {
 	t.Helper()
+	cfg.Backend = b.cfg.Backend
+	if cfg.Loops == 0 {
+		cfg.Loops = b.cfg.Loops
+	}
 	e, err := New(cfg)
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
-		ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+		ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
 		defer cancel()
 		if err := e.Shutdown(ctx); err != nil {
 			t.Errorf("shutdown: %v", err)
 		}
-		s := e.Stats()
-		var closed int64
-		for _, n := range s.Closed {
-			closed += n
-		}
-		if s.Open != 0 || closed != s.Accepted {
-			t.Errorf("%d connections were accepted, %d closed with a reason, %d are open", s.Accepted, closed, s.Open)
-		}
+		e.settled(t)
 	})
-	w := &world{Engine: e, t: t}
-	if dial != nil {
-		w.dial = dial(t, e)
-	}
-	return w
+	return &world{Engine: e, t: t, serve: b.make(t, e)}
 }
 
-// connect dials and closes with the test.
+// settled checks the books of an engine that has stopped.
+func (e *Engine) settled(t testing.TB) {
+	t.Helper()
+	s := e.Stats()
+	var closed int64
+	for _, n := range s.Closed {
+		closed += n
+	}
+	if s.Open != 0 || closed != s.Accepted || s.Closed[ReasonNone] != 0 {
+		t.Errorf("%d connections were accepted, %d closed with a reason, %d without, %d are open", s.Accepted, closed, s.Closed[ReasonNone], s.Open)
+	}
+	for _, l := range e.loops {
+		if n := len(l.ready) + len(l.again) + len(l.dirty) + len(l.dead) + len(l.stalled); n != 0 {
+			t.Errorf("loop %d has stopped with %d connections on its lists", l.index, n)
+		}
+	}
+}
+
+// connect makes one connection, which is closed with the test.
 func (w *world) connect(open func(c *Conn) Handler) peer {
-	p := w.dial(open)
-	_ = p.SetDeadline(time.Now().Add(30 * time.Second))
+	w.t.Helper()
+	p := w.serve(open)()
+	if p == nil {
+		w.t.FailNow()
+	}
 	w.t.Cleanup(func() { _ = p.Close() })
+	_ = p.SetDeadline(time.Now().Add(patience))
+	return p
+}
+
+// patience is how long a test waits for what must come.
+const patience = 20 * time.Second
+
+// await waits for a value.
+func await[T any](t testing.TB, ch <-chan T, what string) (v T) {
+	t.Helper()
+	select {
+	case v = <-ch:
+	case <-time.After(patience):
+		t.Fatalf("waited %v in vain for %s", patience, what)
+	}
+	return v
+}
+
+// on runs f on the loop and waits for it.
+func on(t testing.TB, l *Loop, f func()) {
+	t.Helper()
+	done := make(chan struct{})
+	if !l.Post(TaskFunc(func(*Loop) { f(); close(done) })) {
+		t.Fatal("the loop has stopped")
+	}
+	await(t, done, "a task")
+}
+
+// send writes p, or fails the test. For any goroutine.
+func send(t testing.TB, w io.Writer, p []byte) {
+	if n, err := w.Write(p); err != nil {
+		t.Errorf("wrote %d of %d bytes: %v", n, len(p), err)
+	}
+}
+
+// receive reads exactly what is wanted.
+func receive(t testing.TB, r io.Reader, want string) {
+	t.Helper()
+	got := make([]byte, len(want))
+	n, err := io.ReadFull(r, got)
+	if string(got[:n]) != want {
+		t.Fatalf("got %q, %v; want %q", got[:n], err, want)
+	}
+}
+
+// ended says how a connection ended.
+type ended struct {
+	reason CloseReason
+	err    error
+}
+
+// endings returns a close function and the channel on which each call of it is reported.
+func endings() (func(*Conn, CloseReason, error), chan ended) {
+	ch := make(chan ended, 4096)
+	return func(_ *Conn, r CloseReason, err error) { ch <- ended{r, err} }, ch
+}
+
+// numbers is a stream in which every piece is recognisable: consecutive 32-bit numbers.
+func numbers(bytes int) []byte {
+	p := make([]byte, bytes&^3)
+	for i := 0; i < len(p); i += 4 {
+		binary.BigEndian.PutUint32(p[i:], uint32(i/4))
+	}
 	return p
 }
 
@@ -148,36 +235,18 @@ func TestContract(t *testing.T) {
 					if tc.tune != nil {
 						tc.tune(&cfg)
 					}
-					tc.run(t, start(t, cfg, b.make))
+					tc.run(t, start(t, cfg, b))
 				})
 			}
 		})
 	}
 }
 
-var contract = []struct {
+// contract is what each backend keeps. The tables are in the files of their subjects.
+type clause struct {
 	name string
 	tune func(cfg *Config)
 	run  func(t *testing.T, w *world)
-}{
-	{name: "echo", run: testEcho},
 }
 
-func testEcho(t *testing.T, w *world) {
-	want := bytes.Repeat([]byte("0123456789abcdef"), 1<<16)
-	p := w.connect(echo().open)
-	var wg sync.WaitGroup
-	wg.Go(func() {
-		if _, err := p.Write(want); err != nil {
-			t.Error(err)
-		}
-		if err := p.CloseWrite(); err != nil {
-			t.Error(err)
-		}
-	})
-	got, err := io.ReadAll(p)
-	if err != nil || !bytes.Equal(got, want) {
-		t.Fatalf("got %d bytes, %v; want the %d that were sent", len(got), err, len(want))
-	}
-	wg.Wait()
-}
+var contract = slices.Concat(inputClauses, closeClauses, outputClauses, handoverClauses, loopClauses)

@@ -55,6 +55,7 @@ type Loop struct {
 	wall     time.Time     // the wall clock, read each second
 	wallAt   time.Duration // when it was read
 	now      uint32
+	scanned  uint32 // the second whose deadlines have been looked at
 	iter     uint32
 	open     int
 	stopping bool
@@ -119,12 +120,11 @@ func (l *Loop) poll() int {
 			}
 		}
 		if !l.busy() {
-			n = l.sleep()
-			return n
+			return l.sleep()
 		}
 	}
 	was := l.elapsed
-	l.elapsed = time.Since(l.epoch)
+	l.setTime(time.Since(l.epoch))
 	l.noteLag(l.elapsed - was)
 	return n
 }
@@ -137,7 +137,7 @@ func (l *Loop) sleep() int {
 	l.asleep.Store(true)
 	if l.busy() { // posted since the last look: the poster may have seen the loop awake
 		l.asleep.Store(false)
-		l.elapsed = t
+		l.setTime(t)
 		return 0
 	}
 	d := time.Duration(l.now)*time.Second - t // l.now is the number of the next second's beginning
@@ -149,8 +149,18 @@ func (l *Loop) sleep() int {
 		n = l.wait(d)
 	}
 	l.asleep.Store(false)
-	l.elapsed = time.Since(l.epoch)
+	l.setTime(time.Since(l.epoch))
 	return n
+}
+
+// setTime begins an iteration: all that runs in it sees this time.
+func (l *Loop) setTime(elapsed time.Duration) {
+	l.elapsed = elapsed
+	if now := uint32(elapsed/time.Second) + 1; now != l.now {
+		l.now = now
+		l.wall = time.Now()
+		l.wallAt = elapsed
+	}
 }
 
 // wait asks the driver. A poller that fails cannot be repaired and would spin: the process ends with the reason.
@@ -219,13 +229,10 @@ func (l *Loop) later(c *Conn) {
 
 // runSecond does what is due once a second.
 func (l *Loop) runSecond() {
-	now := uint32(l.elapsed/time.Second) + 1
-	if now == l.now {
+	if l.scanned == l.now {
 		return
 	}
-	l.now = now
-	l.wall = time.Now()
-	l.wallAt = time.Since(l.epoch)
+	l.scanned = l.now
 	l.runDeadlines()
 	l.runStalled()
 	l.slab.trim()
