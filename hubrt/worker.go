@@ -171,7 +171,7 @@ func (p *pool) take(w *worker) *call {
 		p.mu.Unlock()
 		return nil
 	}
-	w.args = method.Args{} // an idle worker holds nobody's arguments
+	w.args.Reset() // an idle worker holds nobody's arguments
 	w.since = p.ticks
 	p.idle = append(p.idle, w)
 	if p.reaper == nil {
