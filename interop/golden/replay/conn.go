@@ -6,6 +6,7 @@ import (
 	"io"
 	"net"
 	"os"
+	"slices"
 	"time"
 )
 
@@ -48,9 +49,9 @@ func (c *conn) more(deadline time.Time) error {
 		return faultf("more than %d bytes that no step asked for", maxUnread)
 	}
 	_ = c.nc.SetReadDeadline(deadline) // fails on a connection that has ended, and then so does Read, which says how
-	var buf [64 << 10]byte
-	n, err := c.nc.Read(buf[:])
-	c.in = append(c.in, buf[:n]...)
+	c.in = slices.Grow(c.in, 4096)
+	n, err := c.nc.Read(c.in[len(c.in):cap(c.in)])
+	c.in = c.in[:len(c.in)+n]
 	switch {
 	case n > 0:
 		return nil
