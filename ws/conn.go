@@ -99,7 +99,7 @@ func (c *Conn) PauseRead() {
 
 // ResumeRead ends the pause.
 func (c *Conn) ResumeRead() {
-	if !c.paused {
+	if !c.paused || c.phase >= phaseEnding {
 		return
 	}
 	c.paused = false
@@ -198,7 +198,7 @@ func (c *Conn) OnClose(_ *engine.Conn, r engine.CloseReason, err error) {
 	switch c.phase {
 	case phaseEnded:
 		return
-	case phaseClosing, phaseEnding:
+	case phaseClosing:
 		r, err = c.reason, c.closeErr()
 	}
 	c.phase = phaseEnded

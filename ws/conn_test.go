@@ -241,7 +241,7 @@ func runCase(t *testing.T, e *engine.Engine, c rfcCase, pieces []string) {
 		case "text", "binary":
 			stream = append(stream, payload...)
 		case "reset":
-			t.Fatalf("%s: reset after%s", c.about, brief(controls))
+			t.Fatalf("%s: reset after%s", c.about, shorten(controls))
 		default:
 			controls = append(controls, got)
 		}
@@ -252,10 +252,10 @@ func runCase(t *testing.T, e *engine.Engine, c rfcCase, pieces []string) {
 		return strings.HasPrefix(s, "text ") || strings.HasPrefix(s, "binary ")
 	})
 	if !slices.Equal(controls, wantControls) {
-		t.Errorf("%s: control frames%s, want%s", c.about, brief(controls), brief(wantControls))
+		t.Errorf("%s: control frames%s, want%s", c.about, shorten(controls), shorten(wantControls))
 	}
 	if !bytes.Equal(stream, want.stream) {
-		t.Errorf("%s: %d bytes of payload came back, want %d: %q", c.about, len(stream), len(want.stream), brief([]string{string(stream), string(want.stream)}))
+		t.Errorf("%s: %d bytes of payload came back, want %d: %q", c.about, len(stream), len(want.stream), shorten([]string{string(stream), string(want.stream)}))
 	}
 	end := <-recv.ended
 	if want.fault != faultNone {
@@ -546,6 +546,71 @@ func TestPauseBeforeFault(t *testing.T) {
 	if got, want := <-recv.ended, (closed{engine.WebSocketProtocol, false, 1006, faultText}); got != want {
 		t.Errorf("closed with %+v, want %+v", got, want)
 	}
+}
+
+// TestAfterTheEnd: what a late caller does to a Conn that has ended must not reach the connection that has its place by then.
+func TestAfterTheEnd(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		e := newEngine(t, engine.Config{})
+		dial := func(recv Receiver) (*engine.Sink, *Conn) {
+			made := make(chan *Conn, 1)
+			sink, err := e.DialSink(func(ec *engine.Conn) engine.Handler {
+				c := NewConn(ec, &Config{KeepAlive: -1}, recv)
+				made <- c
+				return c
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+			t.Cleanup(sink.CloseWrite)
+			return sink, <-made
+		}
+		oldRecv := newReceiver(t)
+		sink, old := dial(oldRecv)
+		on := (&step{conn: old, ran: make(chan struct{})}).on
+		on((*Conn).PauseRead)
+		sink.Reset()
+		<-oldRecv.ended
+		recv := newReceiver(t)
+		recv.payload = func(_ *Conn, p []byte) { t.Errorf("%q came in spite of the pause", p) }
+		deadlines := 0
+		recv.deadline = func(*Conn, uint32) { deadlines++ }
+		fresh := old
+		for range 2000 { // until the place is taken again
+			if sink, fresh = dial(recv); fresh.ec == old.ec {
+				break
+			}
+		}
+		if fresh.ec != old.ec {
+			t.Fatal("no connection got the place of the old one")
+		}
+		on = (&step{conn: fresh, ran: make(chan struct{})}).on
+		on(func(c *Conn) {
+			c.PauseRead()
+			c.SetDeadline(c.ec.Loop().Now() + 5)
+			old.ResumeRead()
+			old.SetDeadline(0)
+			old.Write(false, []byte("late"))
+			old.Send(engine.NewFrame([]byte("late"), 0))
+			old.Close(1000, engine.Aborted, nil)
+		})
+		sink.Feed([]byte(text("x")))
+		time.Sleep(10 * time.Second)
+		on(func(c *Conn) {
+			if n := sink.Bytes(); n != 0 || c.ec.Closed() {
+				t.Errorf("%d bytes were sent, closed %v", n, c.ec.Closed())
+			}
+			if n := e.Stats().BytesIn; n != 0 {
+				t.Errorf("%d bytes were read in spite of the pause", n)
+			}
+			if deadlines != 1 {
+				t.Errorf("the deadline came %d times, want once", deadlines)
+			}
+			recv.payload = nil
+			c.ResumeRead()
+		})
+	})
 }
 
 // TestWriteLengths: the three forms of a length, and an empty message.

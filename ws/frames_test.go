@@ -83,8 +83,8 @@ func describe(op byte, payload []byte) string {
 	return fmt.Sprintf("opcode %d: %q", op, payload)
 }
 
-// brief cuts long payloads for messages.
-func brief(replies []string) string {
+// shorten cuts long payloads for messages.
+func shorten(replies []string) string {
 	var b bytes.Buffer
 	for _, r := range replies {
 		if len(r) > 60 {

@@ -22,7 +22,7 @@ func (c *Conn) SetDeadline(at uint32) {
 // arm gives the engine, which keeps one deadline per connection, the earliest of ours.
 func (c *Conn) arm() {
 	if c.phase >= phaseEnding {
-		return // ending TCP has its own clock in the engine
+		return // the engine's connection may be somebody else's by now
 	}
 	at := earlier(earlier(c.recvAt, c.keepAt), c.dueAt)
 	if c.pongWaits() {

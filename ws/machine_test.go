@@ -89,7 +89,7 @@ func TestCases(t *testing.T) {
 				t.Helper()
 				got := traceOf(pieces...)
 				if !slices.Equal(got.replies, c.want) {
-					t.Fatalf("%s, %s: got%s\nwant%s", c.about, how, brief(got.replies), brief(c.want))
+					t.Fatalf("%s, %s: got%s\nwant%s", c.about, how, shorten(got.replies), shorten(c.want))
 				}
 				return got
 			}
@@ -154,7 +154,7 @@ func TestBinaryIsNotChecked(t *testing.T) {
 	got := traceOf(text("é"), clientFrame(2, false, 0, "\xff\xc3"), ping("\xff"), last("\x80"), text("é"))
 	want := []string{"text é", "pong \xff", "binary \xff\xc3\x80", "text é"}
 	if !slices.Equal(got.replies, want) {
-		t.Errorf("got%s\nwant%s", brief(got.replies), brief(want))
+		t.Errorf("got%s\nwant%s", shorten(got.replies), shorten(want))
 	}
 }
 
@@ -240,7 +240,7 @@ func FuzzMachine(f *testing.F) {
 		}
 		got := cuts.result()
 		if !slices.Equal(got.replies, whole.replies) || !bytes.Equal(got.stream, whole.stream) || got.fault != whole.fault {
-			t.Errorf("in pieces:%s %q %v\nat once:%s %q %v", brief(got.replies), got.stream, got.fault, brief(whole.replies), whole.stream, whole.fault)
+			t.Errorf("in pieces:%s %q %v\nat once:%s %q %v", shorten(got.replies), got.stream, got.fault, shorten(whole.replies), whole.stream, whole.fault)
 		}
 	})
 }
