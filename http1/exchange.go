@@ -159,26 +159,29 @@ func (x *Exchange) Reply(status int, header http.Header, body []byte) {
 	}
 }
 
-// Upgrade writes response (a whole head, copied) and makes to the connection's handler; bytes behind the head go to it. A request that announces a body cannot
-// be upgraded, since nobody could say to whom those bytes belong: it is answered with 400, and to is never called.
+// Upgrade writes response (a whole head, copied) and makes to the connection's handler; bytes behind the head go to it. A deadline that to has set on the
+// connection already stands. A request that announces a body cannot be upgraded, since nobody could say to whom those bytes belong: it is answered with 400
+// and the connection closes, of which to gets the OnClose.
 func (x *Exchange) Upgrade(response []byte, to engine.Handler) {
 	h, c := x.h, x.c
 	if h == nil {
 		return
 	}
-	if !x.body.complete() {
-		h.fail(c, badRequest("a request with a body cannot be upgraded"), x.isHead())
-		return
-	}
+	whole := x.body.complete()
 	x.release()
 	h.x = nil
 	h.state = gone
-	c.SetDeadline(0)
-	c.Write(response)
 	if h.paused {
 		c.ResumeRead()
 	}
 	c.SetHandler(to) // it is told of the client's end again, if that has come
+	if !whole {
+		f := badRequest("a request with a body cannot be upgraded")
+		c.Write(appendFault(nil, f, x.isHead(), c.Loop().Time()))
+		c.Close(f.reason, f)
+		return
+	}
+	c.Write(response)
 }
 
 // HandOver gives the connection, with this request's bytes in front, to Config.HandOver. Not after ReadBody.

@@ -212,18 +212,22 @@ func (c *client) reset() error { return c.nc.Reset() }
 
 // echo is a handler to upgrade to: it sends back what it gets.
 type echo struct {
-	t    *testing.T
-	eofs int
+	t            *testing.T // nil: a deadline is expected
+	eofs, closes int
 }
 
 func (e *echo) OnData(c *engine.Conn, p []byte) int { c.Write(p); return len(p) }
 func (e *echo) OnEOF(c *engine.Conn)                { e.eofs++; c.Close(engine.PeerClosed, nil) }
 func (e *echo) OnDrain(*engine.Conn)                {}
+
 func (e *echo) OnDeadline(c *engine.Conn, _ uint32) {
-	e.t.Error("a deadline came from before the upgrade")
+	if e.t != nil {
+		e.t.Error("a deadline came from before the upgrade")
+	}
+	c.Close(engine.HandshakeTimeout, nil)
 }
-func (e *echo) OnClose(*engine.Conn, engine.CloseReason, error) {
-}
+
+func (e *echo) OnClose(*engine.Conn, engine.CloseReason, error) { e.closes++ }
 
 func TestUpgrade(t *testing.T) {
 	t.Parallel()
@@ -278,8 +282,8 @@ func TestUpgrade(t *testing.T) {
 					c.eof()
 					c.close()
 					s.closed(engine.PeerClosed)
-					if e.eofs != 1 {
-						t.Errorf("OnEOF ran %d times", e.eofs)
+					if e.eofs != 1 || e.closes != 1 {
+						t.Errorf("OnEOF ran %d times, OnClose %d times", e.eofs, e.closes)
 					}
 				})
 			})
@@ -310,13 +314,37 @@ func TestUpgrade(t *testing.T) {
 	})
 	t.Run("with a body", func(t *testing.T) {
 		t.Parallel()
-		bubble(t, Config{Serve: func(x *Exchange) { x.Upgrade([]byte(response), nil) }}, func(t *testing.T, s *server) {
+		e := &echo{t: t}
+		bubble(t, Config{Serve: func(x *Exchange) { x.Upgrade([]byte(response), e) }}, func(t *testing.T, s *server) {
 			c := s.dial()
 			c.send(head("GET / HTTP/1.1", "Host: a", "Content-Length: 5") + "hello")
 			c.want(400, "a request with a body cannot be upgraded\n")
 			c.eof()
 			c.close()
 			s.closed(engine.BadRequest)
+			if e.closes != 1 || e.eofs != 0 {
+				t.Errorf("OnClose ran %d times, OnEOF %d times", e.closes, e.eofs)
+			}
+		})
+	})
+	t.Run("its own deadline", func(t *testing.T) {
+		t.Parallel()
+		e := &echo{}
+		bubble(t, Config{Serve: func(x *Exchange) {
+			after(x.Conn(), 3*time.Second)
+			x.Upgrade([]byte(response), e)
+		}}, func(t *testing.T, s *server) {
+			c := s.dial()
+			c.send(request)
+			begin := time.Now()
+			if got, err := io.ReadAll(c.br); err != nil || string(got) != response {
+				t.Errorf("came %q, %v", got, err)
+			}
+			if d := time.Since(begin); d < 3*time.Second || d > 5*time.Second {
+				t.Errorf("the deadline came after %v", d)
+			}
+			c.close()
+			s.closed(engine.HandshakeTimeout)
 		})
 	})
 }

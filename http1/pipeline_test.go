@@ -72,9 +72,9 @@ func TestPipelineOfOneWhoDoesNotRead(t *testing.T) {
 	t.Parallel()
 	answer := strings.Repeat("x", 10_000)
 	served := 0
-	var conn *engine.Conn
+	var ec *engine.Conn
 	cfg := Config{Serve: func(x *Exchange) {
-		conn = x.Conn()
+		ec = x.Conn()
 		served++
 		x.Reply(200, nil, []byte(answer))
 	}}
@@ -84,7 +84,7 @@ func TestPipelineOfOneWhoDoesNotRead(t *testing.T) {
 		c.send(strings.Repeat(head("GET / HTTP/1.1", "Host: a"), n))
 		time.Sleep(5 * time.Second)
 		s.onLoop(func() {
-			if b := conn.Buffered(); b > unsent+2*len(answer) {
+			if b := ec.Buffered(); b > unsent+2*len(answer) {
 				t.Errorf("%d bytes wait to go out", b)
 			}
 			if served == n {
@@ -108,6 +108,24 @@ func TestPipelineOfOneWhoDoesNotRead(t *testing.T) {
 		time.Sleep(time.Minute)
 		s.closed(engine.SendTimeout)
 		c.close()
+	})
+	// One who leaves meanwhile leaves nothing behind that would look at the connection's slot later.
+	bubble(t, Config{Serve: cfg.Serve}, func(t *testing.T, s *server) {
+		c := s.dial()
+		c.send(strings.Repeat(head("GET / HTTP/1.1", "Host: a"), 200))
+		time.Sleep(time.Second)
+		var h *conn
+		s.onLoop(func() { h = ec.Handler().(*conn) })
+		if err := c.reset(); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(time.Second)
+		s.onLoop(func() {
+			if h.state != gone || h.turn != nil {
+				t.Errorf("after its end the connection's state is %d, its timer %v", h.state, h.turn)
+			}
+		})
+		s.closed(engine.PeerReset)
 	})
 }
 

@@ -41,12 +41,12 @@ func TestTimes(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
 			bubble(t, tt.cfg, func(t *testing.T, s *server) {
+				time.Sleep(900 * time.Millisecond) // the loop's clock counts whole seconds: what has run of one must not be taken from a limit
 				c := s.dial()
 				if tt.first != "" {
 					c.send(tt.first)
 					c.want(200, "")
 				}
-				synctest.Wait()
 				begin := time.Now()
 				c.send(tt.send)
 				end := make(chan struct{})
