@@ -41,8 +41,8 @@ type call struct {
 
 var calls = sync.Pool{New: func() any { return new(call) }}
 
-// callOverhead is what a waiting call counts for beside its bytes.
-const callOverhead = 128
+// callOverhead is what a waiting call counts for beside its buffer: about the memory that it takes.
+const callOverhead = 136
 
 // newCall copies what a call needs out of the message.
 func (c *Conn) newCall(m *codec.Message, t *method.Method[*Context]) *call {
@@ -50,7 +50,7 @@ func (c *Conn) newCall(m *codec.Message, t *method.Method[*Context]) *call {
 	n := len(m.ID) + len(m.Args)
 	in := getBuffer(n)
 	in.b = append(append(in.b, m.ID...), m.Args...)
-	*k = call{conn: c, method: t, in: in, idLen: len(m.ID), nargs: m.NArgs, size: uint32(n + callOverhead)}
+	*k = call{conn: c, method: t, in: in, idLen: len(m.ID), nargs: m.NArgs, size: uint32(cap(in.b) + callOverhead)}
 	return k
 }
 

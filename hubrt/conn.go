@@ -46,6 +46,7 @@ const (
 	flagDraining                     // calls are finished, new ones refused
 	flagPaused                       // the link is paused
 	flagRate                         // input waits for the rate limiter
+	flagFull                         // input waits for waiting calls to become fewer
 	flagSkip                         // for the length of one broadcast: leave this connection out
 )
 

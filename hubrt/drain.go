@@ -28,6 +28,7 @@ func (rt *Runtime) Drain(ctx context.Context, spread time.Duration) error {
 			return ctx.Err()
 		}
 	}
+	rt.signalIdle() // others may wait, too
 	return nil
 }
 

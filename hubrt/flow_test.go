@@ -49,7 +49,7 @@ func TestInputBuffer(t *testing.T) {
 					if hc.in != nil {
 						held += len(hc.in.b)
 					}
-					if held > 64<<10+64<<10 || !hc.is(flagPaused) {
+					if held > 64<<10+64<<10 || hc.waitBytes > 64<<10+1024 || !hc.is(flagPaused) {
 						t.Errorf("%d bytes are held; paused: %v", held, hc.is(flagPaused))
 					}
 				})

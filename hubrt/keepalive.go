@@ -81,7 +81,7 @@ func (c *Conn) heard(now uint32) bool {
 	switch {
 	case !c.is(flagPinged):
 		return true
-	case c.waiting > 0 || c.flags&(flagPaused|flagConnecting|flagRate) != 0:
+	case c.waiting > 0 || c.flags&(flagPaused|flagConnecting|flagRate|flagFull) != 0:
 		c.seen = now
 		return true
 	}

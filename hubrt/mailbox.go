@@ -5,7 +5,8 @@ import "github.com/spokehub/spoke/engine"
 // maxJob is how many calls of one connection a worker gets at most before others have their turn.
 const maxJob = 64
 
-// enqueue puts a call behind those that wait. It goes out with pump, at the end of the batch of records.
+// enqueue puts a call behind those that wait. It goes out with pump, at the end of the batch of records. Small calls take more memory waiting than they took in the
+// input, so over Options.InputBuffer the rest of the input stays as it came.
 func (c *Conn) enqueue(k *call) {
 	if c.last == nil {
 		c.first = k
@@ -16,6 +17,9 @@ func (c *Conn) enqueue(k *call) {
 	c.calls++
 	c.waiting++
 	c.waitBytes += k.size
+	if int(c.waitBytes) > c.hub().opt.InputBuffer {
+		c.flags |= flagFull
+	}
 	c.hub().rt.callsWaiting.Add(1)
 }
 

@@ -29,7 +29,9 @@ func (c *Conn) Receive(p []byte) {
 // receiving says whether the client's bytes still matter; reading, whether they may be handled now.
 func (c *Conn) receiving() bool { return c.state <= stateOpen && !c.is(flagLeaving) }
 
-func (c *Conn) reading() bool { return c.receiving() && c.flags&(flagConnecting|flagRate) == 0 }
+func (c *Conn) reading() bool {
+	return c.receiving() && c.flags&(flagConnecting|flagRate|flagFull) == 0
+}
 
 // complete adds of p to the input what the incomplete record there lacks, handles that record, and returns the rest of p.
 // It copies in pieces that grow with the record, so bytes are copied, and searched, a bounded number of times, whatever sizes they come in.
@@ -123,18 +125,28 @@ func (c *Conn) hold(p []byte) {
 
 // resume goes on with the input once it has no more to wait for.
 func (c *Conn) resume() {
+	c.work()
+	c.settle()
+}
+
+// work handles what can be handled of the input.
+func (c *Conn) work() {
 	if c.in != nil && c.reading() {
 		c.flags |= flagBusy
 		c.discard(c.consume(c.in.b))
 		c.flags &^= flagBusy
 	}
-	c.settle()
 }
 
 // settle does what waits for the end of a batch of records: the batch's calls go out as one job, the input buffer of a connection that has ended is
 // freed, reading is paused or resumed. It comes last in whatever happens on the loop, since resuming may bring the next bytes.
 func (c *Conn) settle() {
 	c.pump()
+	for c.is(flagFull) && !c.is(flagBusy) && int(c.waitBytes) <= c.hub().opt.InputBuffer/2 {
+		c.flags &^= flagFull
+		c.work()
+		c.pump()
+	}
 	if !c.receiving() && !c.is(flagBusy) {
 		c.empty()
 	}
@@ -143,7 +155,7 @@ func (c *Conn) settle() {
 }
 
 // throttle pauses reading over Options.InputBuffer bytes of unread input and waiting calls, and resumes at half; and pauses while the client is over its
-// rate or the workers are over theirs. A record that is only incomplete does not count: it needs what comes behind it.
+// rate or the workers have too much. A record that is only incomplete does not count: it needs what comes behind it.
 func (c *Conn) throttle() {
 	if c.state > stateOpen || c.is(flagBusy) {
 		return
@@ -153,7 +165,7 @@ func (c *Conn) throttle() {
 	if c.in != nil && !c.reading() {
 		bytes += len(c.in.b)
 	}
-	pause := c.flags&(flagRate|flagTurn) != 0 || bytes > limit || c.is(flagPaused) && bytes > limit/2
+	pause := c.flags&(flagRate|flagTurn|flagFull) != 0 || bytes > limit || c.is(flagPaused) && bytes > limit/2
 	switch {
 	case pause == c.is(flagPaused):
 	case c.is(flagLeaving) && pause:

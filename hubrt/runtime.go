@@ -122,9 +122,14 @@ func (rt *Runtime) begin() { rt.busy.Add(1) }
 
 func (rt *Runtime) done() {
 	if rt.busy.Add(-1) == 0 {
-		select {
-		case rt.idle <- struct{}{}:
-		default:
-		}
+		rt.signalIdle()
+	}
+}
+
+// signalIdle makes one waiting Drain look again, now or as soon as it waits.
+func (rt *Runtime) signalIdle() {
+	select {
+	case rt.idle <- struct{}{}:
+	default:
 	}
 }
