@@ -41,6 +41,7 @@ type shard struct {
 	conns  map[token]*connection // under mu
 	parked []parking             // under mu; in the order of time, so that only its front is ever due
 	head   int                   // under mu
+	most   int                   // under mu: connections that the map has held
 }
 
 type parking struct {
@@ -113,9 +114,17 @@ func (r *registry) remove(c *connection) {
 	s := r.shard(c.token)
 	s.mu.Lock()
 	if s.conns[c.token] == c {
-		delete(s.conns, c.token)
+		s.forget(c.token)
 	}
 	s.mu.Unlock()
+}
+
+// forget takes a token out. A map never shrinks, so one that is empty again after many is given up. Under mu.
+func (s *shard) forget(t token) {
+	s.most = max(s.most, len(s.conns))
+	if delete(s.conns, t); len(s.conns) == 0 && s.most > 64 {
+		s.conns, s.most = make(map[token]*connection), 0
+	}
 }
 
 // sweep drops the parked connections whose time is over. It runs once a second.
@@ -127,7 +136,7 @@ func (r *registry) sweep(now time.Time) {
 			t := s.parked[s.head].token
 			s.head++
 			if c := s.conns[t]; c != nil && c.transport == 0 {
-				delete(s.conns, t)
+				s.forget(t)
 				r.parked.Add(-1)
 				r.expired.Add(1)
 			}

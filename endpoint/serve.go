@@ -90,7 +90,6 @@ func (s *Set) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	if err := e.hijack(w, r, c, user); err != nil {
-		s.registry.remove(c)
 		s.cfg.Logger.Error("connection not taken over from net/http", "path", r.URL.Path, "error", err)
 	}
 }
@@ -99,6 +98,7 @@ func (s *Set) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 func (e *Endpoint) hijack(w http.ResponseWriter, r *http.Request, c *connection, user *auth.Identity) error {
 	nc, buf, err := http.NewResponseController(w).Hijack()
 	if err != nil {
+		e.set.registry.remove(c)
 		response{http.StatusNotImplemented, headerText, "a WebSocket cannot be opened on this HTTP version or through this middleware"}.write(w)
 		return err
 	}
@@ -115,6 +115,7 @@ func (e *Endpoint) hijack(w http.ResponseWriter, r *http.Request, c *connection,
 		})
 	}
 	if err != nil {
+		e.set.registry.remove(c)
 		const sorry = "a WebSocket needs a plain TCP or unix connection on this mount"
 		_, _ = fmt.Fprintf(nc, "HTTP/1.1 501 Not Implemented\r\nContent-Type: text/plain\r\nConnection: close\r\nContent-Length: %d\r\n\r\n%s", len(sorry), sorry)
 		_ = nc.Close()

@@ -234,7 +234,7 @@ func (c *Client) parse(p []byte) error {
 func (c *Client) frame() ([]byte, error) {
 	for {
 		_ = c.Conn.SetReadDeadline(time.Now().Add(Timeout))
-		op, p, err := ReadFrame(c.r)
+		op, p, err := ReadFrame(c.r, nil)
 		if err != nil {
 			return nil, err
 		}
@@ -261,8 +261,8 @@ func (c *Client) frame() ([]byte, error) {
 	}
 }
 
-// ReadFrame reads one whole server frame.
-func ReadFrame(r io.Reader) (op byte, payload []byte, err error) {
+// ReadFrame reads one whole server frame; its payload is in buf if that is large enough.
+func ReadFrame(r io.Reader, buf []byte) (op byte, payload []byte, err error) {
 	var h [8]byte
 	if _, err = io.ReadFull(r, h[:2]); err != nil {
 		return 0, nil, err
@@ -286,7 +286,10 @@ func ReadFrame(r io.Reader) (op byte, payload []byte, err error) {
 	if n > 64<<20 {
 		return 0, nil, fmt.Errorf("frame of %d bytes", n)
 	}
-	payload = make([]byte, n)
+	if payload = buf; uint64(cap(payload)) < n {
+		payload = make([]byte, n)
+	}
+	payload = payload[:n]
 	_, err = io.ReadFull(r, payload)
 	return op, payload, err
 }
