@@ -1,0 +1,3 @@
+package main
+
+func (r *result) writeHTML(string) error { return nil }

@@ -1,0 +1,80 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"net/url"
+	"strings"
+)
+
+// target is the server under load.
+type target struct {
+	host  string // of the Host header
+	addr  string // host:port to dial
+	path  string // of the hub, escaped
+	query string // without "?"
+}
+
+// parseTarget reads http://host[:port]/hub, or ws://.
+func parseTarget(s string) (target, error) {
+	if !strings.Contains(s, "://") {
+		s = "http://" + s
+	}
+	u, err := url.Parse(s)
+	if err != nil {
+		return target{}, err
+	}
+	switch u.Scheme {
+	case "http", "ws":
+	case "https", "wss":
+		return target{}, fmt.Errorf("the URL is %s, but loadgen does not speak TLS: load the server behind its TLS proxy, or let it listen without", s)
+	default:
+		return target{}, fmt.Errorf("the URL's scheme is %q: http or ws is expected, such as http://127.0.0.1:8080/bench", u.Scheme)
+	}
+	if u.Hostname() == "" {
+		return target{}, errors.New("the URL has no host: http://host:port/hub is expected")
+	}
+	if u.User != nil {
+		return target{}, errors.New("the URL has a user name: give credentials with -token or -header")
+	}
+	port := u.Port()
+	if port == "" {
+		port = "80"
+	}
+	path := strings.TrimSuffix(u.EscapedPath(), "/")
+	return target{host: u.Host, addr: net.JoinHostPort(u.Hostname(), port), path: path, query: u.RawQuery}, nil
+}
+
+// resolve turns the host name into an address, once: a thousand look-ups a second would load the name server. IPv4 is preferred.
+func (t target) resolve() (netip.AddrPort, error) {
+	a, err := net.ResolveTCPAddr("tcp", t.addr)
+	if err != nil {
+		return netip.AddrPort{}, err
+	}
+	ap := a.AddrPort()
+	return netip.AddrPortFrom(ap.Addr().Unmap(), ap.Port()), nil
+}
+
+// request is the path and query of an HTTP request; extra are further query values.
+func (t target) request(suffix string, extra ...string) string {
+	q := t.query
+	for _, e := range extra {
+		if e == "" {
+			continue
+		}
+		if q != "" {
+			q += "&"
+		}
+		q += e
+	}
+	p := t.path + suffix
+	if p == "" {
+		p = "/"
+	}
+	if q != "" {
+		p += "?" + q
+	}
+	return p
+}
