@@ -80,7 +80,7 @@ func TestChunkedFaults(t *testing.T) {
 			bubble(t, cfg, func(t *testing.T, s *server) {
 				c := s.dial()
 				c.send(chunked(tt.raw))
-				if r := c.answer(http.MethodPost); r.StatusCode != 400 || !strings.Contains(r.body, tt.fault) || !r.Close {
+				if r := c.answer(http.MethodPost); r.StatusCode != http.StatusBadRequest || !strings.Contains(r.body, tt.fault) || !r.Close {
 					t.Errorf("answer %d %q, close %v", r.StatusCode, r.body, r.Close)
 				}
 				c.eof()

@@ -4,6 +4,7 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"maps"
+	"net/http"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -50,7 +51,7 @@ func goldenRequests(t testing.TB) []string {
 			case step.Do != "send":
 				continue
 			case step.WS == "open":
-				r = &request{Method: "GET", Path: step.Path, Headers: map[string]*string{}}
+				r = &request{Method: http.MethodGet, Path: step.Path, Headers: map[string]*string{}}
 				for name, value := range map[string]string{"Upgrade": "websocket", "Connection": "Upgrade", "Sec-WebSocket-Version": "13", "Sec-WebSocket-Key": "dGhlIHNhbXBsZSBub25jZQ=="} {
 					r.Headers[name] = &value
 				}
@@ -112,7 +113,7 @@ func TestGoldenRequests(t *testing.T) {
 			c := s.dial()
 			c.send(raw)
 			first := c.answer(method)
-			if first.StatusCode != 200 {
+			if first.StatusCode != http.StatusOK {
 				refused++ // by our strictness: then by all cuts alike
 			} else {
 				served++

@@ -130,7 +130,7 @@ func (c *client) try(raw string) error {
 	return err
 }
 
-// answer is what one response says.
+// reply is what one response says.
 type reply struct {
 	*http.Response
 	body string

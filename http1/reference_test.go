@@ -120,7 +120,7 @@ func TestLikeNetHTTP(t *testing.T) {
 					}
 				}()
 				for i, w := range want {
-					if r := c.answer("GET"); r.StatusCode != 200 || r.body != w {
+					if r := c.answer("GET"); r.StatusCode != http.StatusOK || r.body != w {
 						t.Fatalf("seed %d, request %d in pieces of %d: %d %s: want %s", seed, i, piece, r.StatusCode, r.body, w)
 					}
 				}
