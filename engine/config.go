@@ -32,8 +32,10 @@ type Config struct {
 	// SendTimeout is how long a connection may be over Outbound while the kernel takes nothing; then it is reset with
 	// reason SendTimeout. Default 10 s; it acts within a second more.
 	SendTimeout time.Duration
-	// SendBuffer is SO_SNDBUF of each connection in bytes; default 128 KiB (the kernel doubles it for its bookkeeping);
-	// -1 leaves it to the kernel, which then takes up to 4 MB for a peer that has stopped reading.
+	// SendBuffer is SO_SNDBUF of each TCP connection in bytes; default 128 KiB (the kernel doubles it for its bookkeeping). A
+	// peer that has stopped reading then holds about 310 KiB in both kernels' buffers, at the same rate for those who read; -1
+	// leaves it to the kernel, which takes 3.8 MB (BenchmarkSendBuffer). It bounds a connection's rate to its size per
+	// round trip; below 64 KiB the loopback device, whose segments are as large, waits for delayed acknowledgements.
 	SendBuffer int
 	// InputMax is the hard cap of the bytes that a handler may leave unconsumed per connection; default 1 MiB. Over it the
 	// connection is reset with InputOverflow. Handlers have caps of their own that are far below.
