@@ -48,7 +48,8 @@ var defaults Config
 var _ engine.Handler = (*Conn)(nil)
 
 // NewConn makes the state machine; the caller has queued the 101 response, or does so in the same call on the loop, and makes it
-// the engine connection's handler. cfg may be nil. The engine connection's deadline is the Conn's from then on.
+// the engine connection's handler. cfg may be nil. From here on the engine connection's deadline is the Conn's: a handler that hands over clears its own
+// before this call, not after it.
 func NewConn(ec *engine.Conn, cfg *Config, recv Receiver) *Conn {
 	if cfg == nil {
 		cfg = &defaults
@@ -58,13 +59,6 @@ func NewConn(ec *engine.Conn, cfg *Config, recv Receiver) *Conn {
 		c.keepAt = ec.Loop().Now() + every
 	}
 	c.arm()
-	// The handler before us clears its own deadline when it hands over, which may be after this.
-	ref := ec.Ref()
-	ec.Loop().Post(engine.TaskFunc(func(*engine.Loop) {
-		if ec := ref.Conn(); ec != nil && ec.Handler() == engine.Handler(c) {
-			c.arm()
-		}
-	}))
 	return c
 }
 

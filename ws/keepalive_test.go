@@ -204,35 +204,23 @@ func TestDeadlines(t *testing.T) {
 	})
 }
 
-// predecessor is a handler that hands over to a Conn, as that of an HTTP request does: it clears its deadline last.
+// predecessor is a handler that hands over to a Conn, as that of an HTTP request does.
 type predecessor struct {
+	engine.Handler
 	cfg  *Config
 	recv Receiver
 	made chan *Conn
-	keep bool // do not hand over after all
-	due  chan struct{}
 }
-
-func (h *predecessor) OnDrain(*engine.Conn)                            {}
-func (h *predecessor) OnDeadline(*engine.Conn, uint32)                 { close(h.due) }
-func (h *predecessor) OnEOF(ec *engine.Conn)                           { ec.Close(engine.PeerClosed, nil) }
-func (h *predecessor) OnClose(*engine.Conn, engine.CloseReason, error) {}
 
 func (h *predecessor) OnData(ec *engine.Conn, _ []byte) int {
 	c := NewConn(ec, h.cfg, h.recv)
 	c.SetDeadline(ec.Loop().Now() + 3)
-	if h.keep {
-		ec.SetDeadline(ec.Loop().Now() + 30)
-		h.made <- c
-		return 1
-	}
-	ec.SetDeadline(0)
 	ec.SetHandler(c)
 	h.made <- c
 	return 1
 }
 
-// TestTakeOver: deadlines set before the handler changes hold, though the handler before clears the connection's.
+// TestTakeOver: bytes behind the head and deadlines set before the handler changes are not lost.
 func TestTakeOver(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -252,27 +240,6 @@ func TestTakeOver(t *testing.T) {
 		p.expect("pong ")
 		_ = nc.Close()
 		<-recv.ended
-	})
-}
-
-// TestNoTakeOver: a Conn that never becomes the handler leaves the connection alone.
-func TestNoTakeOver(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		h := &predecessor{cfg: &Config{KeepAlive: time.Second}, recv: newReceiver(t), made: make(chan *Conn, 1), keep: true, due: make(chan struct{})}
-		nc, err := newEngine(t, engine.Config{}).Dial(func(*engine.Conn) engine.Handler { return h })
-		if err != nil {
-			t.Fatal(err)
-		}
-		begin := time.Now()
-		p := &peer{t: t, nc: nc}
-		p.send("!")
-		<-h.due
-		if d := time.Since(begin); d < 28*time.Second {
-			t.Errorf("the handler's own deadline came after %v, want 30 s", d)
-		}
-		p.silent()
-		_ = nc.Close()
 	})
 }
 
