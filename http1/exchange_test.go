@@ -20,7 +20,7 @@ func TestRequest(t *testing.T) {
 	raw := head("POST /a%20b?x=1 HTTP/1.1", "Host: h:1", "X-One: 1", "x-one: 2", "Content-Length: 2")
 	cfg := Config{Serve: func(x *Exchange) {
 		r := x.Request()
-		if r.Method != "POST" || r.URL.Path != "/a b" || r.URL.RawQuery != "x=1" || r.Host != "h:1" || r.ContentLength != 2 || r.Body != http.NoBody ||
+		if r.Method != http.MethodPost || r.URL.Path != "/a b" || r.URL.RawQuery != "x=1" || r.Host != "h:1" || r.ContentLength != 2 || r.Body != http.NoBody ||
 			r.RemoteAddr != "@" || strings.Join(r.Header["X-One"], ",") != "1,2" || r.Context() != context.Background() {
 			t.Errorf("request %+v", r)
 		}

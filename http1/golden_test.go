@@ -70,7 +70,7 @@ func goldenRequests(t testing.TB) []string {
 			const value = "AbC-123_x"
 			body = placeholder.ReplaceAllString(body, value)
 			lines := map[string]string{"Host": "127.0.0.1:8080"}
-			if body != "" || r.Method == "POST" || r.Method == "PUT" || r.Method == "PATCH" {
+			if body != "" || r.Method == http.MethodPost || r.Method == http.MethodPut || r.Method == http.MethodPatch {
 				lines["Content-Length"] = strconv.Itoa(len(body))
 			}
 			for name, value := range r.Headers {

@@ -176,8 +176,8 @@ func (c *client) silent() {
 	if err := c.nc.SetReadDeadline(time.Now().Add(time.Millisecond)); err != nil {
 		c.t.Fatal(err)
 	}
-	if b, err := c.br.Peek(1); !errors.Is(err, os.ErrDeadlineExceeded) {
-		b, _ = c.br.Peek(c.br.Buffered())
+	if _, err := c.br.Peek(1); !errors.Is(err, os.ErrDeadlineExceeded) {
+		b, _ := c.br.Peek(c.br.Buffered())
 		c.t.Fatalf("came: %q, %v", b, err)
 	}
 	if err := c.nc.SetReadDeadline(time.Time{}); err != nil {
