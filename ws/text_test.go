@@ -27,8 +27,8 @@ func prefixOfText(p []byte) bool {
 	return false
 }
 
-// TestTextExhaustive compares the states with utf8.Valid for all sequences of up to three bytes, and all of four that begin with
-// F0 to F5, where the last byte is one of those at the edges.
+// TestTextExhaustive compares the states with utf8.Valid for all sequences of up to two bytes, all of three whose first two may stand in
+// UTF-8 and are not both ASCII, and of four where the last byte is one of those at the edges.
 func TestTextExhaustive(t *testing.T) {
 	t.Parallel()
 	check := func(p ...byte) {
