@@ -34,7 +34,6 @@ type conn struct {
 	writeErr error  // the first send that failed: often the server has ended first, so the next expect decides
 
 	method string // of the request that is under way, "" when it has been answered
-	offers map[string]bool
 
 	ws  *wsState
 	sse *sseState

@@ -21,8 +21,8 @@ const (
 )
 
 // appendRequest writes a request; values of own go over those of base, names compare ignoring case, a nil value leaves the header out.
-func (v vars) appendRequest(dst []byte, method, path, host string, base [][2]string, own map[string]*string, body []byte, withBody bool) ([]byte, error) {
-	target, err := v.fill(path, url.QueryEscape)
+func (vs vars) appendRequest(dst []byte, method, path, host string, base [][2]string, own map[string]*string, body []byte, withBody bool) ([]byte, error) {
+	target, err := vs.fill(path, url.QueryEscape)
 	if err != nil {
 		return dst, err
 	}
@@ -46,7 +46,7 @@ func (v vars) appendRequest(dst []byte, method, path, host string, base [][2]str
 		if own[name] == nil {
 			continue
 		}
-		value, err := v.fill(*own[name], nil)
+		value, err := vs.fill(*own[name], nil)
 		if err != nil {
 			return dst, err
 		}
@@ -82,52 +82,50 @@ func (r *response) String() string {
 	return b.String()
 }
 
-// readHead reads the head of the response that is under way; interim responses are passed over.
-func (c *conn) readHead(deadline time.Time) (*http.Response, error) {
+// readHead reads the head of the response that is under way, and says how its body is read; interim responses are passed over.
+func (c *conn) readHead(deadline time.Time) (*response, *bodyReader, error) {
 	for {
 		end := bytes.Index(c.in, []byte("\r\n\r\n"))
 		if end > maxHead || end < 0 && len(c.in) > maxHead {
-			return nil, faultf("a response head of more than %d bytes", maxHead)
+			return nil, nil, faultf("a response head of more than %d bytes", maxHead)
 		}
 		if end < 0 {
 			if err := c.more(deadline); err != nil {
 				if len(c.in) > 0 {
-					return nil, faultf("%s inside a response head: %q", err, clip(string(c.in)))
+					return nil, nil, faultf("%s inside a response head: %q", err, clip(string(c.in)))
 				}
-				return nil, err
+				return nil, nil, err
 			}
 			continue
 		}
 		head := c.in[:end+4]
 		resp, err := http.ReadResponse(bufio.NewReader(bytes.NewReader(head)), &http.Request{Method: c.method})
 		if err != nil {
-			return nil, faultf("not a response: %s: %q", err, clip(string(head)))
+			return nil, nil, faultf("not a response: %s: %q", err, clip(string(head)))
 		}
 		_ = resp.Body.Close() // the head alone was given to it
 		c.in = c.in[end+4:]
 		if resp.StatusCode >= 200 || resp.StatusCode == http.StatusSwitchingProtocols {
-			return resp, nil
+			return &response{status: resp.StatusCode, header: resp.Header}, bodyOf(resp, c.method), nil
 		}
 	}
 }
 
 // readResponse reads the whole response that is under way.
 func (c *conn) readResponse(deadline time.Time) (*response, error) {
-	head, err := c.readHead(deadline)
+	r, b, err := c.readHead(deadline)
 	if err != nil {
 		return nil, err
 	}
-	r := &response{status: head.StatusCode, header: head.Header}
 	if r.status == http.StatusSwitchingProtocols {
 		c.method = ""
 		return r, nil
 	}
-	if strings.HasPrefix(head.Header.Get("Content-Type"), "text/event-stream") {
-		c.sse = &sseState{body: bodyOf(head, c.method)}
+	if strings.HasPrefix(r.header.Get("Content-Type"), "text/event-stream") {
+		c.sse = &sseState{body: b}
 		c.method = ""
 		return r, nil
 	}
-	b := bodyOf(head, c.method)
 	var body []byte
 	for !b.done {
 		data, n, err := b.take(c.in)

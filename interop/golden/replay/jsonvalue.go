@@ -250,7 +250,7 @@ func (v *jsonValue) member(name string) (jsonValue, bool) {
 
 // equalJSON compares by value: the order of members does not count (that of equal names does), numbers are compared as written. diff says
 // where and what differs, "" when nothing does. Captured placeholders stay captured only when everything is equal.
-func (v vars) equalJSON(where string, want, got *jsonValue) (diff string) {
+func (vs vars) equalJSON(where string, want, got *jsonValue) (diff string) {
 	if want.kind != got.kind {
 		return fmt.Sprintf("%s: a %s instead of a %s", where, kindName(got.kind), kindName(want.kind))
 	}
@@ -260,7 +260,7 @@ func (v vars) equalJSON(where string, want, got *jsonValue) (diff string) {
 			return fmt.Sprintf("%s: %s instead of %s", where, got.text, want.text)
 		}
 	case '"':
-		if !v.match(want.text, got.text) {
+		if !vs.match(want.text, got.text) {
 			return fmt.Sprintf("%s: %q instead of %q", where, clip(got.text), clip(want.text))
 		}
 	case '[':
@@ -268,17 +268,17 @@ func (v vars) equalJSON(where string, want, got *jsonValue) (diff string) {
 			return fmt.Sprintf("%s: %d items instead of %d", where, len(got.items), len(want.items))
 		}
 		for i := range want.items {
-			if d := v.equalJSON(fmt.Sprintf("%s[%d]", where, i), &want.items[i], &got.items[i]); d != "" {
+			if d := vs.equalJSON(fmt.Sprintf("%s[%d]", where, i), &want.items[i], &got.items[i]); d != "" {
 				return d
 			}
 		}
 	case '{':
-		return v.equalMembers(where, want.members, got.members)
+		return vs.equalMembers(where, want.members, got.members)
 	}
 	return ""
 }
 
-func (v vars) equalMembers(where string, want, got []jsonMember) string {
+func (vs vars) equalMembers(where string, want, got []jsonMember) string {
 	used := make([]bool, len(got))
 next:
 	for i := range want {
@@ -287,7 +287,7 @@ next:
 				continue
 			}
 			used[k] = true
-			if d := v.equalJSON(where+"."+want[i].name, &want[i].value, &got[k].value); d != "" {
+			if d := vs.equalJSON(where+"."+want[i].name, &want[i].value, &got[k].value); d != "" {
 				return d
 			}
 			continue next

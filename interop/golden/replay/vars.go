@@ -14,11 +14,11 @@ var placeholder = regexp.MustCompile(`\$\{([A-Za-z0-9]+)\}`)
 type vars map[string]string
 
 // fill puts the captured values into a text that is sent. escape, if not nil, is applied to each value.
-func (v vars) fill(s string, escape func(string) string) (string, error) {
+func (vs vars) fill(s string, escape func(string) string) (string, error) {
 	var missing error
 	out := placeholder.ReplaceAllStringFunc(s, func(m string) string {
 		name := m[2 : len(m)-1]
-		value, ok := v[name]
+		value, ok := vs[name]
 		if !ok {
 			missing = fmt.Errorf("nothing has been captured for ${%s}", name)
 			return m
@@ -32,8 +32,8 @@ func (v vars) fill(s string, escape func(string) string) (string, error) {
 }
 
 // match compares got with an expected text. A placeholder captures what is there the first time (at least one of letters, digits and -_+/=) and must be
-// equal afterwards. When the texts differ, v is as it was.
-func (v vars) match(want, got string) bool {
+// equal afterwards. When the texts differ, vs is as it was.
+func (vs vars) match(want, got string) bool {
 	at := placeholder.FindAllStringSubmatchIndex(want, -1)
 	if at == nil {
 		return want == got
@@ -48,7 +48,7 @@ func (v vars) match(want, got string) bool {
 		name := want[m[2]:m[3]]
 		if name == "any" {
 			pattern.WriteString(`.*`)
-		} else if value, ok := v[name]; ok {
+		} else if value, ok := vs[name]; ok {
 			pattern.WriteString(regexp.QuoteMeta(value))
 		} else {
 			pattern.WriteString(`([-A-Za-z0-9_+/=]+)`)
@@ -68,6 +68,6 @@ func (v vars) match(want, got string) bool {
 		}
 		captured[name] = found[i+1]
 	}
-	maps.Copy(v, captured)
+	maps.Copy(vs, captured)
 	return true
 }
