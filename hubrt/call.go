@@ -126,8 +126,9 @@ func (c *Conn) invoke(m *codec.Message, stream bool) {
 // refuseKind answers a call that cannot become one, whatever the method would do: rows E to G, unless rows B or D come first.
 func (c *Conn) refuseKind(m *codec.Message, t *method.Method[*Context], stream bool) {
 	h := c.hub()
-	text, err := "", error(nil)
-	if err = t.Bind(c.protocol(), m.Args, m.NArgs, &c.ctx.shard.local.args); err != nil {
+	var text string
+	err := t.Bind(c.protocol(), m.Args, m.NArgs, &c.ctx.shard.local.args)
+	if err != nil {
 		text = h.describe(fmt.Sprintf(textRowA, t.Name), err)
 	} else if t.RequireUser && c.ctx.user == nil {
 		text, err = fmt.Sprintf(textRowD, t.Name), errUnauthorized

@@ -2,6 +2,7 @@ package hubrt
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 	"sync"
@@ -273,7 +274,7 @@ func TestCallContext(t *testing.T) {
 		c.send(call1("2", "Block"))
 		synctest.Wait()
 		c.leave()
-		if err := <-ended; err != context.Canceled {
+		if err := <-ended; !errors.Is(err, context.Canceled) {
 			t.Errorf("got %v", err)
 		}
 	})

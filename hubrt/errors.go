@@ -52,7 +52,7 @@ var (
 	errClientTimeout = &namedError{"OperationCanceledException", "Client hasn't sent a message/ping within the configured ClientTimeoutInterval."}
 	errPanic         = &namedError{"panic", "the server's log has the details"}
 	errExit          = &namedError{"exit", "the method called runtime.Goexit"}
-	errEmptyGroup    = errors.New("Cannot send to an empty group name.") //nolint:staticcheck // the wire contract's text, section 22
+	errEmptyGroup    = errors.New("Cannot send to an empty group name.")
 )
 
 // namedError is an error that clients know by a name from .NET.

@@ -72,7 +72,9 @@ func TestInputBuffer(t *testing.T) {
 		bubble(t, rigConfig{loops: 1}, func(r *rig) {
 			c := r.connect(r.hub(probe{}, Options{InputBuffer: 1000, MaxMessage: 1 << 20}))
 			text := `"` + strings.Repeat("y", 300<<10) + `"`
-			go c.raw(call1("1", "Echo", text) + "\x1e" + call1("2", "Echo", text) + "\x1e" + call1("3", "Echo", text) + "\x1e")
+			go func() {
+				_, _ = c.nc.Write([]byte(call1("1", "Echo", text) + "\x1e" + call1("2", "Echo", text) + "\x1e" + call1("3", "Echo", text) + "\x1e"))
+			}()
 			c.expect(result("1", text), result("2", text), result("3", text))
 			c.leave()
 		})

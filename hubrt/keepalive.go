@@ -29,7 +29,7 @@ func (c *Conn) arm() {
 	}
 }
 
-// Deadline: the second set by Link.SetDeadline has come.
+// Deadline says that the second set by Link.SetDeadline has come.
 func (c *Conn) Deadline(now uint32) {
 	switch {
 	case c.state == stateHandshake:

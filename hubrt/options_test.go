@@ -94,7 +94,7 @@ func TestRegistration(t *testing.T) {
 		for name, set := range map[string]func(){"OnConnected": func() { h.OnConnected(nil) }, "OnDisconnected": func() { h.OnDisconnected(nil) }} {
 			func() {
 				defer func() {
-					if recover() != ErrSealed {
+					if err, _ := recover().(error); !errors.Is(err, ErrSealed) {
 						t.Errorf("%s was taken late", name)
 					}
 				}()

@@ -31,7 +31,7 @@ func (probe) Sleep(ms int) int {
 	return ms
 }
 func (probe) AbortMe(c *Context)               { c.Abort() }
-func (probe) Id(c *Context) string             { return c.ConnectionID() }
+func (probe) ID(c *Context) string             { return c.ConnectionID() }
 func (probe) User(c *Context) string           { return c.UserID() }
 func (probe) Join(c *Context, g string) error  { return c.Join(g) }
 func (probe) Leave(c *Context, g string) error { return c.Leave(g) }
