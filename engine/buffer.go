@@ -40,10 +40,7 @@ func (p *buffers) put(b *buffer) {
 		return
 	}
 	if poisonFreed {
-		b.b = b.b[:cap(b.b)]
-		for i := range b.b {
-			b.b[i] = 0xDB
-		}
+		spoil(b.b[:cap(b.b)])
 	}
 	b.b = b.b[:0]
 	p.free[b.class] = append(p.free[b.class], b)

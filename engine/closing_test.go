@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"errors"
 	"io"
+	"log/slog"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -412,3 +414,31 @@ func testAfterTheEnd(t *testing.T, w *world) {
 		kept.handler.OnEOF(kept)
 	})
 }
+
+// TestCloseLog: each close makes one line with its reason, at level debug.
+func TestCloseLog(t *testing.T) {
+	t.Parallel()
+	var mu sync.Mutex
+	var log bytes.Buffer
+	handler := slog.NewTextHandler(writerFunc(func(p []byte) (int, error) {
+		mu.Lock()
+		defer mu.Unlock()
+		return log.Write(p)
+	}), &slog.HandlerOptions{Level: slog.LevelDebug})
+	w := start(t, Config{Loops: 1, Logger: slog.New(handler)}, memoryBackend)
+	closed, ends := endings()
+	w.connect(func(c *Conn) Handler {
+		c.Reset(RateLimited, errors.New("too much"))
+		return &probe{close: closed}
+	})
+	await(t, ends, "the close")
+	mu.Lock()
+	defer mu.Unlock()
+	if got := log.String(); strings.Count(got, "\n") != 1 || !strings.Contains(got, "reason=rate-limited") || !strings.Contains(got, `error="too much"`) {
+		t.Errorf("logged:\n%s", got)
+	}
+}
+
+type writerFunc func(p []byte) (int, error)
+
+func (f writerFunc) Write(p []byte) (int, error) { return f(p) }

@@ -159,6 +159,9 @@ func (l *Loop) show(c *Conn, p []byte) {
 		c.flags = c.flags&^flagReshow | flagInData
 		n := h.OnData(c, p)
 		c.flags &^= flagInData
+		if poisonFreed && uint(n) <= uint(len(p)) {
+			spoil(p[:n])
+		}
 		if c.flags&(flagDead|flagClosing) != 0 {
 			l.dropInput(c)
 			return

@@ -23,8 +23,9 @@ type acceptor struct {
 	open   func(c *Conn) Handler
 	spread bool // give the connections to all loops in turn
 
-	waiting bool // loop
-	backOff bool // loop: descriptors are exhausted; a timer is set
+	waiting bool   // loop
+	backOff bool   // loop: descriptors are exhausted; a timer is set
+	warned  uint32 // loop: the second of the last warning
 
 	mu sync.Mutex
 	fd int // under mu; -1: closed
@@ -330,7 +331,10 @@ func (d *epoll) accept(a *acceptor) {
 // backOff leaves waiting connections in the kernel's queue until descriptors may be free again, instead of asking in a circle.
 func (d *epoll) backOff(a *acceptor, e error) {
 	a.backOff = true
-	d.loop.engine.cfg.Logger.Warn("connections cannot be accepted for now", "error", e, "retry", acceptRetry)
+	if a.warned != d.loop.now { // ten tries a second make one line
+		a.warned = d.loop.now
+		d.loop.engine.cfg.Logger.Warn("connections cannot be accepted for now", "error", e, "retry", acceptRetry)
+	}
 	d.loop.AfterFunc(acceptRetry, func() {
 		a.backOff = false
 		d.accepting = true

@@ -352,3 +352,55 @@ func TestReasonNames(t *testing.T) {
 		t.Error("a reason out of range has a name")
 	}
 }
+
+// waking is a driver that counts how often the loop is woken.
+type waking struct {
+	driver
+	n int
+}
+
+func (d *waking) wake() { d.n++ }
+
+// TestOneWakeUp: many posts to a loop that sleeps wake it once, posts to one that is awake never.
+func TestOneWakeUp(t *testing.T) {
+	t.Parallel()
+	l, _, _ := idleLoop(t, &probe{})
+	d := &waking{driver: l.drv}
+	l.drv = d
+	task := &count{}
+	for range 100 {
+		l.Post(task)
+	}
+	if d.n != 0 {
+		t.Errorf("a loop that is awake was woken %d times", d.n)
+	}
+	for range 3 {
+		d.n = 0
+		l.asleep.Store(true)
+		for range 100 {
+			l.Post(task)
+		}
+		if d.n != 1 {
+			t.Errorf("a loop that sleeps was woken %d times", d.n)
+		}
+	}
+	l.runTasks()
+	if task.n != 400 {
+		t.Errorf("%d tasks ran, want 400", task.n)
+	}
+}
+
+// TestLateWake: a wake-up that comes after the loop has given its descriptors back does nothing.
+func TestLateWake(t *testing.T) {
+	t.Parallel()
+	for _, b := range backends {
+		e, err := New(Config{Backend: b.cfg.Backend, Loops: 1})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := e.Shutdown(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		e.loops[0].drv.wake()
+	}
+}

@@ -15,7 +15,7 @@ func TestMain(m *testing.M) {
 	if f := os.Getenv("SPOKE_ENGINE_TEST_CHILD"); f != "" {
 		os.Exit(runChild(f))
 	}
-	poisonFreed = true
+	Poison()
 	if ln, err := net.Listen("tcp", "127.0.0.1:0"); err == nil { // starts the runtime's own poller, which stays
 		_ = ln.Close()
 	}

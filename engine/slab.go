@@ -1,7 +1,5 @@
 package engine
 
-import "fmt"
-
 // Connections live in pages, found by slot number: a walk over many costs a third less than over single objects, and the
 // tag of a kernel event (slot and generation) is looked up without a map.
 const (
@@ -20,9 +18,6 @@ type slab struct {
 	free  []*Conn // of all pages
 	gen   uint32  // of the last connection; never 0 in use
 }
-
-// poisonFreed makes freed slots unusable and the loops check for them. Set before any engine is made, by tests.
-var poisonFreed bool
 
 // get returns an empty slot with a fresh generation. Generations are counted per loop, not per slot, so that a page can be
 // given back to the collector and its number used again.
@@ -149,24 +144,5 @@ func (s *slab) each(f func(c *Conn)) {
 				f(c)
 			}
 		}
-	}
-}
-
-// poisoned is the handler of a freed slot in test builds.
-type poisoned struct{}
-
-func (poisoned) OnData(c *Conn, _ []byte) int              { panic(usedAfterFree(c, "OnData")) }
-func (poisoned) OnEOF(c *Conn)                             { panic(usedAfterFree(c, "OnEOF")) }
-func (poisoned) OnDrain(c *Conn)                           { panic(usedAfterFree(c, "OnDrain")) }
-func (poisoned) OnDeadline(c *Conn, _ uint32)              { panic(usedAfterFree(c, "OnDeadline")) }
-func (poisoned) OnClose(c *Conn, _ CloseReason, err error) { panic(usedAfterFree(c, "OnClose")) }
-func usedAfterFree(c *Conn, where string) string {
-	return fmt.Sprintf("engine: %s of slot %d, which is free", where, c.slot)
-}
-
-// verify fails loudly when a list of the loop still points at a freed slot. Only in test builds.
-func (c *Conn) verify(where string) {
-	if poisonFreed && c.flags&flagFreed != 0 {
-		panic(usedAfterFree(c, where))
 	}
 }
