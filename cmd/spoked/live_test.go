@@ -2,25 +2,37 @@ package main
 
 import (
 	"context"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
 )
 
-// broadcast runs a live broadcast on a fake clock and collects what it sends.
-func broadcast(t *testing.T, f func(l *live, sent *[]tick)) {
+// broadcast runs a live broadcast on a fake clock; sent returns what it has sent so far.
+func broadcast(t *testing.T, f func(l *live, sent func() []tick)) {
 	synctest.Test(t, func(t *testing.T) {
-		var sent []tick // read only while run waits
-		l := newLive(func(x tick) error { sent = append(sent, x); return nil })
+		var mu sync.Mutex
+		var ticks []tick // under mu
+		sent := func() []tick {
+			mu.Lock()
+			defer mu.Unlock()
+			return ticks
+		}
+		l := newLive(func(x tick) error {
+			mu.Lock()
+			defer mu.Unlock()
+			ticks = append(ticks, x)
+			return nil
+		})
 		ctx, stop := context.WithCancel(t.Context())
 		done := make(chan struct{})
 		go func() { l.run(ctx); close(done) }()
-		f(l, &sent)
+		f(l, sent)
 		stop()
 		<-done
-		n := len(sent)
+		n := len(sent())
 		time.Sleep(time.Minute)
-		if len(sent) != n {
+		if len(sent()) != n {
 			t.Error("it goes on after the server has stopped")
 		}
 	})
@@ -33,41 +45,41 @@ func pass(d time.Duration) {
 
 func TestLiveRunsOnlyWhileWatched(t *testing.T) {
 	t.Parallel()
-	broadcast(t, func(l *live, sent *[]tick) {
+	broadcast(t, func(l *live, sent func() []tick) {
 		pass(time.Hour)
-		if len(*sent) != 0 {
-			t.Errorf("%d ticks for nobody", len(*sent))
+		if lensent() != 0 {
+			t.Errorf("%d ticks for nobody", lensent())
 		}
 		if rate := l.watch("a"); rate != defaultRate {
 			t.Errorf("rate %d", rate)
 		}
 		l.watch("b")
 		pass(time.Second)
-		if len(*sent) != defaultRate {
-			t.Fatalf("%d ticks in a second, want %d", len(*sent), defaultRate)
+		if lensent() != defaultRate {
+			t.Fatalf("%d ticks in a second, want %d", lensent(), defaultRate)
 		}
-		for i, x := range *sent {
+		for i, x := range sent() {
 			if x.Number != int64(i+1) || x.Watchers != 2 || x.Rate != defaultRate {
 				t.Errorf("tick %d: %+v", i, x)
 			}
 		}
-		if gap := (*sent)[1].At - (*sent)[0].At; gap != 100_000 {
+		if gap := sent()[1].At - sent()[0].At; gap != 100_000 {
 			t.Errorf("%d µs between two ticks, want 100,000", gap)
 		}
 		l.unwatch("a")
 		l.unwatch("unknown")
 		pass(time.Second)
-		if len(*sent) != 2*defaultRate || (*sent)[2*defaultRate-1].Watchers != 1 {
-			t.Errorf("%d ticks after one has left", len(*sent))
+		if lensent() != 2*defaultRate || sent()[2*defaultRate-1].Watchers != 1 {
+			t.Errorf("%d ticks after one has left", lensent())
 		}
 		l.unwatch("b")
 		pass(time.Hour)
-		if len(*sent) != 2*defaultRate {
-			t.Errorf("%d ticks after all have left", len(*sent))
+		if lensent() != 2*defaultRate {
+			t.Errorf("%d ticks after all have left", lensent())
 		}
 		l.watch("c")
 		pass(100 * time.Millisecond)
-		if n := len(*sent); n != 2*defaultRate+1 || (*sent)[n-1].Number != int64(n) {
+		if n := lensent(); n != 2*defaultRate+1 || sent()[n-1].Number != int64(n) {
 			t.Errorf("%d ticks after one is back", n)
 		}
 	})
@@ -75,16 +87,16 @@ func TestLiveRunsOnlyWhileWatched(t *testing.T) {
 
 func TestLiveRate(t *testing.T) {
 	t.Parallel()
-	broadcast(t, func(l *live, sent *[]tick) {
+	broadcast(t, func(l *live, sent func() []tick) {
 		l.watch("a")
 		for _, rate := range []int{minRate, maxRate, 7} {
 			if err := l.setRate(rate); err != nil {
 				t.Fatal(err)
 			}
 			synctest.Wait()
-			before := len(*sent)
+			before := lensent()
 			pass(10*time.Second + time.Millisecond)
-			if n := len(*sent) - before; n != 10*rate {
+			if n := lensent() - before; n != 10*rate {
 				t.Errorf("%d ticks in 10 s at %d a second", n, rate)
 			}
 		}

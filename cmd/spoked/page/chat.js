@@ -13,6 +13,13 @@ export function setUpChat(client) {
   const joined = new Map(); // name -> {members: Map(id -> member), lines: [], last: number of the newest message, unread}
   const joining = new Map(); // name -> what was heard of the room before the answer to Join
 
+  // fit makes the message box as tall as its text (or its placeholder).
+  const message = byId("message");
+  const fit = () => {
+    message.style.height = "auto";
+    message.style.height = `${message.scrollHeight + 2}px`;
+  };
+
   // Rooms
 
   const join = async (room) => {
@@ -131,6 +138,7 @@ export function setUpChat(client) {
     byId("leave").hidden = room === null;
     byId("members").hidden = room === null;
     if (room === null) byId("members").open = false;
+    fit();
     enable();
     drawMembers();
     drawRooms();
@@ -255,11 +263,6 @@ export function setUpChat(client) {
   });
   byId("leave").addEventListener("click", () => void leave());
 
-  const message = byId("message");
-  const fit = () => {
-    message.style.height = "auto";
-    message.style.height = `${message.scrollHeight + 2}px`;
-  };
   message.addEventListener("input", fit);
   message.addEventListener("keydown", (event) => {
     if (event.key === "Enter" && !event.shiftKey && !event.isComposing) {
