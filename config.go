@@ -182,8 +182,6 @@ func (c *Config) prepare() error {
 		value int64
 	}{
 		{"Workers", int64(c.Workers)}, {"WorkerQueue", int64(c.WorkerQueue)}, {"MaxParked", int64(c.MaxParked)}, {"ParkedTimeout", int64(c.ParkedTimeout)},
-		{"HTTP.MaxHead", int64(c.HTTP.MaxHead)}, {"HTTP.MaxHeaders", int64(c.HTTP.MaxHeaders)}, {"HTTP.HeadTimeout", int64(c.HTTP.HeadTimeout)},
-		{"HTTP.BodyTimeout", int64(c.HTTP.BodyTimeout)}, {"HTTP.KeepAlive", int64(c.HTTP.KeepAlive)},
 	} {
 		if n.value < 0 {
 			errs = append(errs, fmt.Errorf("Config.%s is %d: want 0 (the default) or more", n.name, n.value))

@@ -69,7 +69,8 @@ func TestBadConfig(t *testing.T) {
 		cfg  func(*spoke.Config)
 		want []string
 	}{
-		{"several at once", func(c *spoke.Config) { c.Workers = -1; c.HTTP.MaxHead = -2; c.MaxParked = -3 }, []string{"Workers is -1", "HTTP.MaxHead is -2", "MaxParked is -3"}},
+		{"several at once", func(c *spoke.Config) { c.Workers = -1; c.MaxParked = -3 }, []string{"Workers is -1", "MaxParked is -3"}},
+		{"HTTP", func(c *spoke.Config) { c.HTTP.MaxHead = -2; c.HTTP.KeepAlive = -1 }, []string{"MaxHead", "KeepAlive"}},
 		{"backend", func(c *spoke.Config) { c.Engine.Backend = "kqueue" }, []string{"kqueue", "epoll"}},
 		{"loops", func(c *spoke.Config) { c.Engine.Loops = -1 }, []string{"Loops"}},
 		{"hub options", func(c *spoke.Config) { c.Hub.ClientTimeout = -time.Second }, []string{"ClientTimeout"}},

@@ -130,10 +130,16 @@ func TestIdleConnections(t *testing.T) {
 		t.Logf("%d idle connections: %d bytes of heap and %d bytes of stack each", n, (heap1-heap0)/int64(n), (stack1-stack0)/int64(n))
 	})
 	waitFor(t, "idle workers to end", func() bool { return s.Stats().Hubs.Workers == 0 })
-	heap2, stack2 := memory()
-	left := heap2 + stack2 - heap0 - stack0
-	t.Logf("after they have left: %d of %d bytes are still there (%.1f %%)", left, grown, 100*float64(left)/float64(grown))
-	if !raceEnabled && left > grown/20 {
-		t.Errorf("more than 5 %% of the memory of %d connections is still there", n)
+	var left int64
+	back := func() bool { // tables are trimmed once a second, pools over two collections
+		heap2, stack2 := memory()
+		left = heap2 + stack2 - heap0 - stack0
+		return left <= grown/20
 	}
+	if raceEnabled { // fewer connections, beside which everything else weighs more
+		back()
+	} else {
+		waitFor(t, "95 % of the memory", back)
+	}
+	t.Logf("after they have left: %d of %d bytes are still there (%.1f %%)", left, grown, 100*float64(left)/float64(grown))
 }

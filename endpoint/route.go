@@ -43,7 +43,6 @@ func (e *Endpoint) decide(r *http.Request, negotiate bool, user *auth.Identity) 
 const (
 	textIDRequired = "Connection ID required"
 	textUnknownID  = "No Connection with that ID"
-	textNoBody     = "A request that opens a WebSocket cannot have a body"
 	textChange     = "Cannot change transports mid-connection"
 	textNoDelete   = "Cannot terminate this connection using the DELETE endpoint."
 	textNoPost     = "POST requests are not allowed for WebSocket connections."
@@ -67,9 +66,6 @@ func (e *Endpoint) requestToken(r *http.Request) (t token, given bool) {
 func (e *Endpoint) upgrade(r *http.Request, t token, given bool) (response, *connection) {
 	if !e.originAllowed(r) {
 		return empty(http.StatusForbidden), nil
-	}
-	if r.ContentLength != 0 || len(r.TransferEncoding) > 0 {
-		return text(http.StatusBadRequest, textNoBody), nil
 	}
 	var c *connection
 	var has Transports

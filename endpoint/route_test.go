@@ -142,7 +142,7 @@ func TestStatus(t *testing.T) {
 		{"POST to an unknown id", "POST", "/hub" + unknown, nil, 0, 404, "No Connection with that ID", plain},
 		{"DELETE of an unknown id", "DELETE", "/hub" + unknown, nil, 0, 404, "No Connection with that ID", plain},
 		{"WebSocket of an unknown id", "GET", "/hub" + unknown, upgradeHeaders, 0, 404, "No Connection with that ID", bare},
-		{"WebSocket with a body", "GET", "/hub?id=PARKED", append([]string{"BODY", "x"}, upgradeHeaders...), 0, 400, "A request that opens a WebSocket cannot have a body", plain},
+		{"an upgrade with a body", "GET", "/hub", append([]string{"BODY", "x"}, upgradeHeaders...), 0, 400, "Connection ID required", noCache},
 		{"WebSocket of garbage", "GET", "/hub?id=%00%ff", upgradeHeaders, 0, 404, "No Connection with that ID", bare},
 		{"WebSocket of two ids", "GET", "/hub?id=PARKED&id=PARKED", upgradeHeaders, 0, 404, "No Connection with that ID", bare},
 		{"the public id", "GET", "/hub?id=PUBLIC", upgradeHeaders, 0, 404, "No Connection with that ID", bare},
