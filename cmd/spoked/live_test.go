@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -47,16 +48,16 @@ func TestLiveRunsOnlyWhileWatched(t *testing.T) {
 	t.Parallel()
 	broadcast(t, func(l *live, sent func() []tick) {
 		pass(time.Hour)
-		if lensent() != 0 {
-			t.Errorf("%d ticks for nobody", lensent())
+		if len(sent()) != 0 {
+			t.Errorf("%d ticks for nobody", len(sent()))
 		}
 		if rate := l.watch("a"); rate != defaultRate {
 			t.Errorf("rate %d", rate)
 		}
 		l.watch("b")
 		pass(time.Second)
-		if lensent() != defaultRate {
-			t.Fatalf("%d ticks in a second, want %d", lensent(), defaultRate)
+		if len(sent()) != defaultRate {
+			t.Fatalf("%d ticks in a second, want %d", len(sent()), defaultRate)
 		}
 		for i, x := range sent() {
 			if x.Number != int64(i+1) || x.Watchers != 2 || x.Rate != defaultRate {
@@ -69,17 +70,17 @@ func TestLiveRunsOnlyWhileWatched(t *testing.T) {
 		l.unwatch("a")
 		l.unwatch("unknown")
 		pass(time.Second)
-		if lensent() != 2*defaultRate || sent()[2*defaultRate-1].Watchers != 1 {
-			t.Errorf("%d ticks after one has left", lensent())
+		if len(sent()) != 2*defaultRate || sent()[2*defaultRate-1].Watchers != 1 {
+			t.Errorf("%d ticks after one has left", len(sent()))
 		}
 		l.unwatch("b")
 		pass(time.Hour)
-		if lensent() != 2*defaultRate {
-			t.Errorf("%d ticks after all have left", lensent())
+		if len(sent()) != 2*defaultRate {
+			t.Errorf("%d ticks after all have left", len(sent()))
 		}
 		l.watch("c")
 		pass(100 * time.Millisecond)
-		if n := lensent(); n != 2*defaultRate+1 || sent()[n-1].Number != int64(n) {
+		if n := len(sent()); n != 2*defaultRate+1 || sent()[n-1].Number != int64(n) {
 			t.Errorf("%d ticks after one is back", n)
 		}
 	})
@@ -94,9 +95,9 @@ func TestLiveRate(t *testing.T) {
 				t.Fatal(err)
 			}
 			synctest.Wait()
-			before := lensent()
+			before := len(sent())
 			pass(10*time.Second + time.Millisecond)
-			if n := lensent() - before; n != 10*rate {
+			if n := len(sent()) - before; n != 10*rate {
 				t.Errorf("%d ticks in 10 s at %d a second", n, rate)
 			}
 		}
@@ -117,28 +118,28 @@ func TestAnnounceJoinsChanges(t *testing.T) {
 		changed := make(chan struct{}, 1)
 		c := chat{changed: changed}
 		ctx, stop := context.WithCancel(t.Context())
-		sent := 0
+		var sent atomic.Int64
 		done := make(chan struct{})
-		go func() { announce(ctx, changed, announceEvery, func() { sent++ }); close(done) }()
+		go func() { announce(ctx, changed, announceEvery, func() { sent.Add(1) }); close(done) }()
 		c.touch()
 		synctest.Wait()
-		if sent != 1 {
-			t.Errorf("%d lists after a change, want one at once", sent)
+		if sent.Load() != 1 {
+			t.Errorf("%d lists after a change, want one at once", sent.Load())
 		}
 		for range 1000 {
 			c.touch()
 		}
 		synctest.Wait()
-		if sent != 1 {
-			t.Errorf("%d lists within %v, want 1", sent, announceEvery)
+		if sent.Load() != 1 {
+			t.Errorf("%d lists within %v, want 1", sent.Load(), announceEvery)
 		}
 		pass(announceEvery)
-		if sent != 2 {
-			t.Errorf("%d lists after a rush, want 2", sent)
+		if sent.Load() != 2 {
+			t.Errorf("%d lists after a rush, want 2", sent.Load())
 		}
 		pass(time.Hour)
-		if sent != 2 {
-			t.Errorf("%d lists without a change, want 2", sent)
+		if sent.Load() != 2 {
+			t.Errorf("%d lists without a change, want 2", sent.Load())
 		}
 		stop()
 		<-done
