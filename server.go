@@ -43,22 +43,25 @@ func New(cfg Config) (*Server, error) {
 	if err := cfg.Hub.Options.Validate(); err != nil {
 		return nil, fmt.Errorf("spoke: Config.Hub: %w", err)
 	}
-	web := http1.Config{
+	s := &Server{cfg: cfg}
+	s.http = http1.Config{
 		MaxHead:     cfg.HTTP.MaxHead,
 		MaxHeaders:  cfg.HTTP.MaxHeaders,
 		HeadTimeout: cfg.HTTP.HeadTimeout,
 		BodyTimeout: cfg.HTTP.BodyTimeout,
 		KeepAlive:   cfg.HTTP.KeepAlive,
+		Serve:       s.serve,
+		HandOver:    s.plain.take,
 		Logger:      cfg.Logger,
 	}
-	if err := web.Validate(); err != nil {
+	if err := s.http.Validate(); err != nil {
 		return nil, fmt.Errorf("spoke: Config.HTTP: %w", err)
 	}
 	eng, err := engine.New(cfg.Engine)
 	if err != nil {
 		return nil, fmt.Errorf("spoke: %w", err)
 	}
-	s := &Server{cfg: cfg, engine: eng}
+	s.engine = eng
 	s.hubs = hubrt.NewRuntime(hubrt.RuntimeConfig{
 		Loops:        eng.Loops(),
 		Workers:      cfg.Workers,
@@ -73,8 +76,6 @@ func New(cfg Config) (*Server, error) {
 		MaxParked:     cfg.MaxParked,
 		Logger:        cfg.Logger,
 	})
-	web.Serve, web.HandOver = s.serve, s.plain.take
-	s.http = web
 	s.plain.init(s)
 	s.endpoints.Start()
 	return s, nil
