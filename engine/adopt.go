@@ -20,7 +20,7 @@ func (l *Loop) adopt(s socket, prefix []byte, open func(c *Conn) Handler) {
 	l.open++
 	l.counters.open.Add(1)
 	l.counters.accepted.Add(1)
-	h := open(c)
+	h := l.callOpen(c, open)
 	if h == nil {
 		c.handler = nil
 		c.Reset(Refused, nil)

@@ -100,7 +100,7 @@ func (l *Loop) runClosed() {
 			log.Debug("connection closed", "reason", c.reason.String(), "remote", c.remote, "error", err)
 		}
 		if c.handler != nil {
-			c.handler.OnClose(c, c.reason, err)
+			l.callClose(c, err)
 		}
 	}
 }

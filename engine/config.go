@@ -47,6 +47,7 @@ type Config struct {
 	Logger *slog.Logger
 
 	wrap func(*Loop, driver) driver // tests: puts faults between a loop and its system calls
+	calm bool                       // tests: panics of handlers are handled as without Poison
 }
 
 // The names of the backends.

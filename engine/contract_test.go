@@ -249,4 +249,4 @@ type clause struct {
 	run  func(t *testing.T, w *world)
 }
 
-var contract = slices.Concat(inputClauses, closeClauses, outputClauses, handoverClauses, loopClauses)
+var contract = slices.Concat(inputClauses, closeClauses, outputClauses, handoverClauses, loopClauses, guardClauses)

@@ -20,7 +20,7 @@ func (l *Loop) runDeadlines() {
 		case c.flags&flagClosing != 0:
 			l.lingered(c)
 		default:
-			c.handler.OnDeadline(c, now)
+			l.callDeadline(c)
 		}
 	}
 }

@@ -64,12 +64,7 @@ func (l *Loop) runTasks() {
 		}
 		t := l.tasks[l.taskHead]
 		l.taskHead++
-		if m, ok := t.(Merger); ok {
-			for l.taskHead < len(l.tasks) && m.Merge(l.tasks[l.taskHead]) {
-				l.taskHead++
-			}
-		}
-		t.Run(l)
+		l.callTask(t)
 	}
 }
 

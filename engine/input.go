@@ -157,7 +157,7 @@ func (l *Loop) show(c *Conn, p []byte) {
 	for {
 		h := c.handler
 		c.flags = c.flags&^flagReshow | flagInData
-		n := h.OnData(c, p)
+		n := l.callData(c, p)
 		c.flags &^= flagInData
 		if poisonFreed && uint(n) <= uint(len(p)) {
 			spoil(p[:n])
@@ -210,7 +210,7 @@ func (l *Loop) dropInput(c *Conn) {
 func (c *Conn) tellEOF() {
 	if c.flags&(flagEOFTold|flagPaused|flagDead|flagClosing) == 0 {
 		c.flags |= flagEOFTold
-		c.handler.OnEOF(c)
+		c.loop.callEOF(c)
 	}
 }
 

@@ -250,5 +250,5 @@ func (l *Loop) drained(c *Conn) {
 		l.unstall(c)
 	}
 	c.flags &^= flagOver
-	c.handler.OnDrain(c)
+	l.callDrain(c)
 }

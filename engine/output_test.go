@@ -301,7 +301,10 @@ func testBurst(t *testing.T, w *world) {
 }
 
 // roomOf is one loop's list; its methods run on that loop.
-type roomOf struct{ list []*Conn }
+type roomOf struct {
+	list []*Conn
+	most int // bytes that a member had waiting
+}
 
 func (r *roomOf) add(c *Conn) { r.list = append(r.list, c) }
 func (r *roomOf) remove(c *Conn) {
@@ -319,6 +322,7 @@ type broadcast struct {
 func (b *broadcast) Run(*Loop) {
 	for _, c := range b.room.list {
 		c.Send(b.f)
+		b.room.most = max(b.room.most, c.Buffered())
 	}
 }
 
@@ -349,7 +353,7 @@ func testStalledReaders(t *testing.T, w *world) {
 	})
 	var wg sync.WaitGroup
 	var late atomic.Int64
-	turn := make(chan struct{}, readers*frames)
+	var turns []chan struct{} // of the readers
 	for i := range readers + stalled {
 		p := dial()
 		defer p.Close()
@@ -357,6 +361,8 @@ func testStalledReaders(t *testing.T, w *world) {
 		if i < stalled {
 			continue
 		}
+		turn := make(chan struct{}, frames)
+		turns = append(turns, turn)
 		wg.Go(func() {
 			buf := make([]byte, size)
 			for k := range frames {
@@ -379,15 +385,22 @@ func testStalledReaders(t *testing.T, w *world) {
 		binary.BigEndian.PutUint32(buf, uint32(k))
 		f := NewFrame(buf, 0)
 		for i, l := range w.Loops() {
-			l.Post(&broadcast{rooms[i], f})
+			l.Post(&broadcast{room: rooms[i], f: f})
 		}
 		if k >= 8 { // eight frames under way: slower than the readers, so that being stalled is what makes the difference
-			for range readers {
-				await(t, turn, "the readers")
+			for _, turn := range turns {
+				await(t, turn, "a healthy reader")
 			}
 		}
 	}
 	wg.Wait()
+	for i, l := range w.Loops() {
+		on(t, l, func() {
+			if most := rooms[i].most; most > w.cfg.OutboundMax+2*size {
+				t.Errorf("%d bytes waited for one reader, at most the cap of %d and a frame may", most, w.cfg.OutboundMax)
+			}
+		})
+	}
 	if n := overflows.Load(); n != stalled {
 		t.Errorf("%d connections were reset at the cap, want the %d stalled ones", n, stalled)
 	}
@@ -439,7 +452,7 @@ func testChurn(t *testing.T, w *world) {
 					return
 				case under <- struct{}{}:
 				}
-				l.Post(&broadcast{rooms[i], f})
+				l.Post(&broadcast{room: rooms[i], f: f})
 				l.Post(TaskFunc(func(*Loop) { <-under }))
 			}
 		}

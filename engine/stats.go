@@ -12,6 +12,7 @@ type Stats struct {
 	BytesIn, BytesOut                         int64
 	Closed                                    [reasonCount]int64 // by CloseReason
 	Pauses                                    int64
+	Panics                                    int64         // in handlers, tasks and timers
 	LagMax                                    time.Duration // longest time between two looks at the sockets since the last call of Stats
 }
 
@@ -20,7 +21,7 @@ type counters struct {
 	open, accepted, acceptErrors, fdExhausted atomic.Int64
 	bytesIn, bytesOut                         atomic.Int64
 	closed                                    [reasonCount]atomic.Int64
-	pauses                                    atomic.Int64
+	pauses, panics                            atomic.Int64
 	lagMax                                    atomic.Int64
 }
 
@@ -39,6 +40,7 @@ func (e *Engine) Stats() Stats {
 			s.Closed[i] += k.closed[i].Load()
 		}
 		s.Pauses += k.pauses.Load()
+		s.Panics += k.panics.Load()
 		s.LagMax = max(s.LagMax, time.Duration(k.lagMax.Swap(0)))
 	}
 	return s

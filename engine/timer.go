@@ -33,7 +33,7 @@ func (l *Loop) runTimers() {
 	for n := len(l.timers); n > 0 && len(l.timers) > 0 && l.timers[0].at <= l.elapsed; n-- {
 		t := l.timers[0]
 		l.timers.remove(0)
-		t.f()
+		l.callTimer(t.f)
 	}
 }
 
