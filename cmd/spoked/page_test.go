@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"net/http"
 	"net/http/httptest"
 	"regexp"
 	"strings"
@@ -58,8 +59,8 @@ func TestPageIsCached(t *testing.T) {
 	t.Parallel()
 	p := newPage()
 	w := httptest.NewRecorder()
-	p.ServeHTTP(w, httptest.NewRequest("GET", "/app.js", nil))
-	again := httptest.NewRequest("GET", "/app.js", nil)
+	p.ServeHTTP(w, httptest.NewRequest(http.MethodGet, "/app.js", nil))
+	again := httptest.NewRequest(http.MethodGet, "/app.js", nil)
 	again.Header.Set("If-None-Match", w.Header().Get("ETag"))
 	w = httptest.NewRecorder()
 	p.ServeHTTP(w, again)

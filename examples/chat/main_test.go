@@ -30,7 +30,7 @@ func TestChat(t *testing.T) {
 	}
 	body, err := io.ReadAll(res.Body)
 	res.Body.Close()
-	if err != nil || res.StatusCode != 200 || !strings.Contains(string(body), "messageReceived") {
+	if err != nil || res.StatusCode != http.StatusOK || !strings.Contains(string(body), "messageReceived") {
 		t.Errorf("the page: %d, %v, %q", res.StatusCode, err, body)
 	}
 	http.DefaultClient.CloseIdleConnections()

@@ -40,7 +40,7 @@ func TestMounted(t *testing.T) {
 		}
 		body, err := io.ReadAll(res.Body)
 		res.Body.Close()
-		if err != nil || res.StatusCode != 200 || !strings.Contains(string(body), c.want) {
+		if err != nil || res.StatusCode != http.StatusOK || !strings.Contains(string(body), c.want) {
 			t.Errorf("%s %s: %d, %v, %q", c.method, c.path, res.StatusCode, err, body)
 		}
 	}
