@@ -188,6 +188,7 @@ func testEndInCallbacks(t *testing.T, w *world) {
 				for range 128 {
 					c.Send(NewFrame(make([]byte, 1<<16), 0))
 				}
+				h.opened <- struct{}{}
 				return h
 			}
 		},
@@ -210,7 +211,8 @@ func testEndInCallbacks(t *testing.T, w *world) {
 			t.Run(place+"/"+way, func(t *testing.T) {
 				t.Parallel()
 				inside, tried, ends := false, make(chan error, 1), make(chan ended, 10)
-				h := &probe{close: func(_ *Conn, r CloseReason, err error) {
+				opened := make(chan struct{}, 1)
+				h := &probe{opened: opened, close: func(_ *Conn, r CloseReason, err error) {
 					if inside {
 						t.Error("OnClose was called inside another callback")
 					}
@@ -243,6 +245,9 @@ func testEndInCallbacks(t *testing.T, w *world) {
 					_, _ = p.Write(make([]byte, 60))
 					_ = p.CloseWrite()
 				}()
+				if place == "OnDrain" {
+					await(t, opened, "the queue to be over the cap") // before anything is read
+				}
 				go func() { _, _ = io.Copy(io.Discard, p) }()
 				if err := await(t, tried, "the callback"); err != nil {
 					t.Fatal(err)

@@ -46,6 +46,7 @@ type probe struct {
 	drain    func(c *Conn)
 	deadline func(c *Conn, now uint32)
 	close    func(c *Conn, r CloseReason, err error)
+	opened   chan struct{}
 }
 
 func (h *probe) OnData(c *Conn, p []byte) int {

@@ -18,6 +18,7 @@ func testPanics(t *testing.T, w *world) {
 		where string
 		h     *probe
 		open  func(c *Conn)
+		over  bool // what open queues must be over the cap before the peer reads
 	}{
 		{where: "the open function", open: func(*Conn) { oops() }},
 		{where: "OnData", h: &probe{data: func(*Conn, []byte) int { oops(); return 0 }}},
@@ -27,23 +28,28 @@ func testPanics(t *testing.T, w *world) {
 			for range 128 {
 				c.Send(NewFrame(make([]byte, 1<<16), 0))
 			}
-		}},
+		}, over: true},
 	} {
 		closed, ends := endings()
 		if tc.h != nil {
 			tc.h.close = closed
 		}
 		before := w.Stats().Panics
+		opened := make(chan struct{}, 1)
 		p := w.connect(func(c *Conn) Handler {
 			if tc.open != nil {
 				tc.open(c)
 			}
+			opened <- struct{}{}
 			return tc.h
 		})
 		_, _ = p.Write([]byte("x")) // may have been reset
 		if tc.h != nil {
 			if tc.h.eof != nil || tc.where == "OnEOF" {
 				_ = p.(interface{ CloseWrite() error }).CloseWrite()
+			}
+			if tc.over {
+				await(t, opened, "the queue to be over the cap")
 			}
 			go func() { // reads until the reset
 				for b := make([]byte, 1<<16); ; {

@@ -93,14 +93,15 @@ func (c *Conn) queued(o *outQueue) {
 		if o.bytes >= flushAt {
 			l.flush(c)
 		}
-		return
 	}
-	l.overCap(c, o)
+	if c.out != nil { // also when the flush has only spent its budget: who sees Buffered over the cap is owed OnDrain
+		l.overCap(c, c.out)
+	}
 }
 
 // overCap starts the send timeout when the connection is over the outbound cap.
 func (l *Loop) overCap(c *Conn, o *outQueue) {
-	if c.flags&(flagOver|flagClosing) != 0 || o.beyond() <= l.engine.cfg.Outbound {
+	if c.flags&(flagOver|flagDead|flagClosing) != 0 || o.beyond() <= l.engine.cfg.Outbound {
 		return
 	}
 	c.flags |= flagOver

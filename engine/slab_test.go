@@ -105,3 +105,36 @@ func TestBuffers(t *testing.T) {
 		t.Errorf("%d buffers are kept, want %d", n, bufferClasses[1].keep)
 	}
 }
+
+// TestSlotReuse: the slot of a closed connection is used again, in a later iteration and with another generation; an event that comes
+// late for its old owner reaches nobody.
+func TestSlotReuse(t *testing.T) {
+	t.Parallel()
+	w := start(t, Config{Loops: 1}, memoryBackend)
+	l := w.Loops()[0]
+	on(t, l, func() {
+		var old event
+		l.adopt(socket{fd: -1, peer: sinkPeer{&Sink{}}}, nil, func(c *Conn) Handler {
+			old = event{slot: c.slot, gen: c.gen, bits: readyIn | readyOut | readyEnd | readyErr}
+			c.Write([]byte("x")) // on the dirty list when it dies
+			c.PauseRead()
+			c.ResumeRead() // and on the list of those to be shown again
+			c.Reset(Aborted, nil)
+			return &probe{}
+		})
+		l.Post(TaskFunc(func(l *Loop) {
+			l.adopt(socket{fd: -1, peer: sinkPeer{&Sink{}}}, nil, func(c *Conn) Handler {
+				if c.slot != old.slot {
+					t.Errorf("slot %d is not used again but %d", old.slot, c.slot)
+				}
+				return &probe{close: func(_ *Conn, r CloseReason, _ error) {
+					if r != Shutdown {
+						t.Errorf("closed with %v by an event for the one before", r)
+					}
+				}}
+			})
+			l.event(&old)
+		}))
+	})
+	on(t, l, func() {})
+}
