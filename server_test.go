@@ -94,6 +94,7 @@ func (Room) Echo(x json.RawMessage) json.RawMessage { return x }
 func (Room) Send(c *spoke.Context, user, text string) error {
 	return c.Clients().All().Send("messageReceived", user, text)
 }
+func (Room) First(x spoke.Tree) spoke.Tree         { return spoke.Tree{Value: x.Get("list", "0")} }
 func (Room) Join(c *spoke.Context, g string) error { return c.Join(g) }
 func (Room) Publish(c *spoke.Context, g, x string) error {
 	return c.Clients().Group(g).Send("message", x)
@@ -110,6 +111,9 @@ func TestChat(t *testing.T) {
 		if m := next(t, c); m.Target != "messageReceived" || len(m.Arguments) != 2 || string(m.Arguments[0]) != `"ann"` {
 			t.Errorf("got %+v", m)
 		}
+	}
+	if r := invoke(t, a, "First", map[string]any{"list": []any{map[string]int{"n": 1}, 2}}); r != `{"n":1}` {
+		t.Errorf("First: %s", r)
 	}
 	invoke(t, b, "Join", "g")
 	invoke(t, a, "Publish", "g", "x")

@@ -20,6 +20,7 @@ package spoke
 
 import (
 	"github.com/spokehub/spoke/auth"
+	"github.com/spokehub/spoke/codec"
 	"github.com/spokehub/spoke/hubrt"
 	"github.com/spokehub/spoke/hubrt/method"
 	"github.com/spokehub/spoke/limits"
@@ -39,6 +40,7 @@ type (
 	Identity      = auth.Identity
 	Authenticator = auth.Authenticator
 	Rates         = limits.Rates
+	Tree          = codec.Tree
 )
 
 // What happens to a client over its rates.
