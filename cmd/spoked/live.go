@@ -139,8 +139,8 @@ func (l *live) run(ctx context.Context) {
 				ticker = time.NewTicker(every)
 				due = ticker.C
 			}
-		case now := <-due:
-			_ = l.send(l.next(now)) // a tick always encodes
+		case <-due:
+			_ = l.send(l.next(time.Now())) // not the ticker's time, which is when it was due; a tick always encodes
 		}
 	}
 }

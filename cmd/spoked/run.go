@@ -98,7 +98,7 @@ var errInterrupted = errors.New("interrupted by a second signal before the drain
 func (a *app) serve(set *settings, stdout io.Writer, signals <-chan os.Signal) error {
 	addr, err := a.srv.Listen()
 	if err != nil {
-		return err
+		return errors.Join(err, a.srv.Shutdown(context.Background()))
 	}
 	// The jobs outlive the drain: its clients still see the broadcast and the rooms.
 	jobsCtx, stopJobs := context.WithCancel(context.Background())
