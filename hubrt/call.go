@@ -90,8 +90,8 @@ func (k *call) Run(*engine.Loop) {
 
 // answer writes the reply, or ends the connection because there can be none (wire contract, section 12.4).
 func (c *Conn) answer(k *call) {
-	if c.state != stateOpen || c.ctx.gone.Load() {
-		return // aborted: later writes are dropped
+	if c.state != stateOpen {
+		return // later writes are dropped (wire contract, section 12.2)
 	}
 	switch {
 	case k.fatal:

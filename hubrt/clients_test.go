@@ -226,6 +226,32 @@ func TestGroups(t *testing.T) {
 			c.leave()
 		})
 	})
+	t.Run("a change races with the end", func(t *testing.T) {
+		t.Parallel()
+		bubble(t, rigConfig{loops: 1}, func(r *rig) {
+			h := r.hub(probe{}, Options{})
+			for _, leave := range []bool{false, true} {
+				c := r.connect(h)
+				if err := h.Groups().Add(c.id.String(), "old"); err != nil {
+					t.Fatal(err)
+				}
+				c.on(func(hc *Conn) { // the changes are queued, and the end comes first
+					if err := hc.join("new"); err != nil {
+						t.Error(err)
+					}
+					if leave {
+						hc.leave("new")
+						hc.leave("old")
+					}
+					hc.end(engine.Aborted, nil, "", false)
+				})
+				c.expect(`{"type":7}`)
+				c.expectEnd(engine.Aborted)
+				synctest.Wait()
+				checkEmpty(t, h)
+			}
+		})
+	})
 	t.Run("end with the connection", func(t *testing.T) {
 		t.Parallel()
 		bubble(t, rigConfig{}, func(r *rig) {

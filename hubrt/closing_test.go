@@ -250,6 +250,9 @@ func TestAbort(t *testing.T) {
 			if err := kept.Join("g"); err != nil {
 				t.Error(err)
 			}
+			if subs := kept.conn.subs.Load(); len(subs.names) != 0 {
+				t.Errorf("joined %q after the end", subs.names)
+			}
 			<-kept.Done()
 			kept.Items().Set("k", 1)
 			if v, ok := kept.Items().Get("k"); !ok || v != 1 {

@@ -3,6 +3,7 @@ package hubrt
 import (
 	"fmt"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -135,6 +136,139 @@ func TestWorkerQueue(t *testing.T) {
 	})
 }
 
+// TestTurns: who waits for a worker and leaves does not keep those behind him waiting, and is not told of any event.
+func TestTurns(t *testing.T) {
+	t.Parallel()
+	bubble(t, rigConfig{loops: 2, workers: 1, queue: 1}, func(r *rig) {
+		g := &gate{open: make(chan struct{})}
+		h := r.hub(g, Options{})
+		var hooks atomic.Int32
+		h.OnConnected(func(*Context) error { hooks.Add(1); <-g.open; return nil })
+		var clients []*client
+		for range 6 {
+			clients = append(clients, r.connect(h))
+			synctest.Wait()
+		}
+		clients[2].leave()
+		clients[3].leave()
+		clients[4].leave()
+		synctest.Wait()
+		if s := r.rt.Stats(); s.Connections != 3 {
+			t.Errorf("%d connections, want 3: nothing keeps those that have left", s.Connections)
+		}
+		close(g.open)
+		for _, i := range []int{0, 1, 5} {
+			clients[i].send(call1("1", "Echo", `"x"`))
+			clients[i].expect(result("1", `"x"`))
+			clients[i].leave()
+		}
+		if n := hooks.Load(); n != 3 {
+			t.Errorf("%d connected events, want 3", n)
+		}
+	})
+}
+
+// TestTurnsAreFair: what has waited longer goes first, also when the queue has room.
+func TestTurnsAreFair(t *testing.T) {
+	t.Parallel()
+	bubble(t, rigConfig{loops: 1, workers: 1, queue: 2}, func(r *rig) {
+		g := &gate{open: make(chan struct{})}
+		h := r.hub(g, Options{})
+		var clients []*client
+		for i := range 4 {
+			c := r.connect(h)
+			c.send(call1("1", "Wait", fmt.Sprintf(`"%d"`, i)))
+			synctest.Wait()
+			clients = append(clients, c)
+		}
+		p := &r.rt.pool
+		p.mu.Lock()
+		job, _ := p.queue.pop()
+		p.mu.Unlock()
+		clients[0].on(func(c *Conn) {
+			if p.submit(&call{conn: c}, false) {
+				t.Error("a newcomer has overtaken one that waits")
+			}
+			if !p.submit(job, true) {
+				t.Error("one whose turn has come found no room")
+			}
+			r.rt.done() // the job was counted already
+		})
+		close(g.open)
+		for i, c := range clients {
+			c.expect(result("1", fmt.Sprintf(`"%d"`, i)))
+			c.leave()
+		}
+	})
+}
+
+// TestManyCallsWait: more calls than one job holds, put back because the workers have too much, all run, once and in order.
+func TestManyCallsWait(t *testing.T) {
+	t.Parallel()
+	bubble(t, rigConfig{loops: 1, workers: 1, queue: 1}, func(r *rig) {
+		g := &gate{open: make(chan struct{})}
+		h := r.hub(g, Options{InputBuffer: 1 << 20})
+		var clients []*client
+		for i := range 4 {
+			c := r.connect(h)
+			c.send(call1("first", "Wait", fmt.Sprintf(`"%d"`, i)))
+			synctest.Wait()
+			clients = append(clients, c)
+		}
+		last := r.connect(h)
+		const n = 3*maxJob + 5
+		var all []string
+		for i := range n {
+			all = append(all, call1(fmt.Sprint(i), "Echo", `"x"`))
+		}
+		last.send(all...)
+		synctest.Wait()
+		last.on(func(c *Conn) {
+			if c.jobs != 0 || c.waiting != n || !c.is(flagTurn) {
+				t.Errorf("%d jobs, %d calls wait", c.jobs, c.waiting)
+			}
+		})
+		close(g.open)
+		for i, c := range clients {
+			c.expect(result("first", fmt.Sprintf(`"%d"`, i)))
+			c.leave()
+		}
+		for round := range 2 {
+			for i := range n {
+				last.expect(result(fmt.Sprint(i), `"x"`))
+			}
+			last.on(func(c *Conn) {
+				if c.jobs != 0 || c.calls != 0 || c.waiting != 0 || c.waitBytes != 0 {
+					t.Errorf("%d jobs, %d calls, %d waiting, %d bytes are left", c.jobs, c.calls, c.waiting, c.waitBytes)
+				}
+			})
+			if round == 0 {
+				last.send(all...)
+			}
+		}
+		last.leave()
+	})
+}
+
+// TestOneJob: the calls of one batch of records are one job.
+func TestOneJob(t *testing.T) {
+	t.Parallel()
+	bubble(t, rigConfig{loops: 1}, func(r *rig) {
+		g := &gate{open: make(chan struct{})}
+		c := r.connect(r.hub(g, Options{}))
+		c.send(call1("1", "Wait", `"a"`), call1("2", "Wait", `"b"`), call1("3", "Wait", `"c"`))
+		synctest.Wait()
+		c.on(func(c *Conn) {
+			if c.first != nil || c.jobs != 1 || c.calls != 3 || c.waiting != 2 {
+				t.Errorf("%d jobs, %d calls, %d waiting", c.jobs, c.calls, c.waiting)
+			}
+		})
+		close(g.open)
+		c.expect(result("1", `"a"`), result("2", `"b"`), result("3", `"c"`))
+		c.leave()
+	})
+}
+
 // TestWorkersLostAndFound: a method that ends its goroutine takes neither the calls behind it nor the workers with it.
 func TestWorkersLostAndFound(t *testing.T) {
 	t.Parallel()
@@ -209,13 +343,13 @@ func TestRates(t *testing.T) {
 			if passed != 20 {
 				t.Errorf("%d passed, want 20", passed)
 			}
-			time.Sleep(time.Second)
+			time.Sleep(10 * time.Millisecond)
 			c.send(call1("again", "Echo", `"x"`))
 			c.expect(result("again", `"x"`))
 			if s := r.rt.Stats(); s.RateRejects != n-20 || s.RateWaits != 0 {
 				t.Errorf("%+v", s)
 			}
-			c.send(`{"type":7}`)
+			c.send(`{"type":7}`) // is over the rate, too, and heard
 			c.expect(`{"type":7}`)
 			c.expectEnd(engine.ClientClosed)
 		})
