@@ -10,6 +10,7 @@ import (
 	"net"
 	"os"
 	"sync"
+	"time"
 
 	"github.com/spokehub/spoke"
 )
@@ -47,7 +48,7 @@ func run(args []string, lookupEnv func(string) (string, bool), stdout, stderr io
 		log.Error("cannot assemble the server", "error", errors.Join(err, srv.Shutdown(context.Background())))
 		return exitFail
 	}
-	if err := app.serve(set, stdout, signals); err != nil {
+	if err := app.serve(stdout, signals); err != nil {
 		log.Error("stopped", "error", err)
 		return exitFail
 	}
@@ -92,10 +93,13 @@ func assemble(srv *spoke.Server, set *settings, log *slog.Logger) (*app, error) 
 	return a, nil
 }
 
+// sameRequest is how soon after the first the same signal is taken for its echo: timeout(1) and some supervisors signal a process and its group.
+const sameRequest = 100 * time.Millisecond
+
 var errInterrupted = errors.New("interrupted by a second signal before the drain was over")
 
 // serve runs until a signal has come and the drain is over.
-func (a *app) serve(set *settings, stdout io.Writer, signals <-chan os.Signal) error {
+func (a *app) serve(stdout io.Writer, signals <-chan os.Signal) error {
 	addr, err := a.srv.Listen()
 	if err != nil {
 		return errors.Join(err, a.srv.Shutdown(context.Background()))
@@ -129,24 +133,31 @@ func (a *app) serve(set *settings, stdout io.Writer, signals <-chan os.Signal) e
 	}
 	a.health.ready.Store(true)
 
+	var first os.Signal
+	var at time.Time
 	select {
 	case err := <-ended:
 		if err == nil {
 			err = errors.New("a listener ended without being asked to")
 		}
 		return err
-	case sig := <-signals:
-		a.log.Info("draining", "signal", sig.String(), "spread", set.config.Drain)
+	case first = <-signals:
+		at = time.Now()
+		a.log.Info("draining", "signal", first.String())
 		a.health.ready.Store(false)
 		drain()
 	}
 	var failures []error
-	for ; running > 0; running-- {
+	for running > 0 {
 		select {
 		case err := <-ended:
+			running--
 			failures = append(failures, err)
 			stopJobs() // the server has ended (or the admin listener, which ends only with the jobs)
-		case <-signals:
+		case sig := <-signals:
+			if sig == first && time.Since(at) < sameRequest {
+				continue
+			}
 			return errInterrupted
 		}
 	}

@@ -195,6 +195,7 @@ func TestRunServesAndDrains(t *testing.T) {
 	}
 	c := p.dial("/chat")
 	p.signal(syscall.SIGTERM)
+	p.signal(syscall.SIGTERM) // at once: the first one's echo
 	for {
 		m, err := c.Next()
 		if err != nil {
@@ -430,7 +431,7 @@ func TestSecondSignal(t *testing.T) {
 		t.Fatalf("it ended with %d though a call is running", code)
 	default:
 	}
-	p.signal(syscall.SIGTERM)
+	p.signal(os.Interrupt)
 	select {
 	case code := <-p.exit: // with the client still there
 		p.exit <- code
