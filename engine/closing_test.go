@@ -171,9 +171,14 @@ func testEndInCallbacks(t *testing.T, w *world) {
 		"OnData with bytes left": func(h *probe, end func(c *Conn) int) func(c *Conn) Handler {
 			h.data = func(c *Conn, p []byte) int {
 				if len(p) < 100 {
+					h.opened <- struct{}{} // now the rest may come: not in the same read
 					return 0
 				}
-				return end(c)
+				n := end(c)
+				if len(bytes.Trim(p, "\x00")) > 0 {
+					panic("the bytes that OnData is looking at were given back")
+				}
+				return n
 			}
 			return h.open
 		},
@@ -242,6 +247,9 @@ func testEndInCallbacks(t *testing.T, w *world) {
 				_ = p.SetDeadline(time.Now().Add(patience))
 				go func() { // fails when the connection is reset first
 					_, _ = p.Write(make([]byte, 60))
+					if place == "OnData with bytes left" {
+						<-opened
+					}
 					_, _ = p.Write(make([]byte, 60))
 					_ = p.CloseWrite()
 				}()

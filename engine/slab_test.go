@@ -106,35 +106,64 @@ func TestBuffers(t *testing.T) {
 	}
 }
 
-// TestSlotReuse: the slot of a closed connection is used again, in a later iteration and with another generation; an event that comes
-// late for its old owner reaches nobody.
+// TestSlotReuse: the slot of a closed connection is used again with another generation, and only when no list of the loop points at
+// it any more; an event that comes late for its old owner reaches nobody.
 func TestSlotReuse(t *testing.T) {
 	t.Parallel()
-	w := start(t, Config{Loops: 1}, memoryBackend)
-	l := w.Loops()[0]
-	on(t, l, func() {
-		var old event
-		l.adopt(socket{fd: -1, peer: sinkPeer{&Sink{}}}, nil, func(c *Conn) Handler {
-			old = event{slot: c.slot, gen: c.gen, bits: readyIn | readyOut | readyEnd | readyErr}
-			c.Write([]byte("x")) // on the dirty list when it dies
-			c.PauseRead()
-			c.ResumeRead() // and on the list of those to be shown again
-			c.Reset(Aborted, nil)
-			return &probe{}
-		})
-		l.Post(TaskFunc(func(l *Loop) {
-			l.adopt(socket{fd: -1, peer: sinkPeer{&Sink{}}}, nil, func(c *Conn) Handler {
-				if c.slot != old.slot {
-					t.Errorf("slot %d is not used again but %d", old.slot, c.slot)
-				}
-				return &probe{close: func(_ *Conn, r CloseReason, _ error) {
-					if r != Shutdown {
-						t.Errorf("closed with %v by an event for the one before", r)
-					}
-				}}
-			})
-			l.event(&old)
-		}))
-	})
-	on(t, l, func() {})
+	l, _, _ := idleLoop(t, &probe{})
+	adopt := func(h Handler) (got *Conn) {
+		l.adopt(socket{fd: -1, peer: sinkPeer{&Sink{}}}, nil, func(c *Conn) Handler { got = c; return h })
+		return got
+	}
+	told := 0
+	old := adopt(&probe{close: func(*Conn, CloseReason, error) { told++ }})
+	ref := old.Ref()
+	late := event{slot: old.slot, gen: old.gen, bits: readyIn | readyOut | readyEnd | readyErr}
+	old.Write([]byte("x")) // onto the dirty list
+	old.PauseRead()
+	old.ResumeRead()        // and the list of those to be shown again
+	old.Close(Aborted, nil) // and the list of the next iteration's readers
+	old.Reset(Aborted, nil)
+	if c := adopt(&probe{}); c == old {
+		t.Fatal("a slot was used again in the iteration in which its owner ended")
+	}
+	for range 3 {
+		l.turn()
+	}
+	var fresh *Conn
+	for range 3 {
+		if c := adopt(&probe{close: func(_ *Conn, r CloseReason, _ error) { t.Errorf("closed with %v by an event for the one before", r) }}); c == old {
+			fresh = c
+		}
+	}
+	if fresh == nil {
+		t.Fatal("the slot is not used again")
+	}
+	if told != 1 {
+		t.Errorf("OnClose was called %d times", told)
+	}
+	if fresh.Ref() == ref || ref.Conn() != nil {
+		t.Error("the old reference names the new connection")
+	}
+	l.event(&late)
+	l.turn()
+}
+
+// TestListedSlotStays: a connection that ends while it waits for its next read keeps its slot until that list has let go of it.
+func TestListedSlotStays(t *testing.T) {
+	t.Parallel()
+	l, c, _ := idleLoop(t, &probe{})
+	l.ready = append(l.ready, c) // after runReady of this iteration
+	c.flags |= flagInReady
+	c.Reset(Aborted, nil)
+	l.runClosed()
+	l.runFlush()
+	l.runFree()
+	if c.flags&flagFreed != 0 {
+		t.Fatal("the slot is free though the list of readers points at it")
+	}
+	l.turn()
+	if c.flags&flagFreed == 0 {
+		t.Fatal("the slot is not free though no list points at it")
+	}
 }
