@@ -25,9 +25,10 @@ type coordinator struct {
 	until   int64
 	last    int64 // time of the last sample
 	lastUse usage
-	lastCPU float64 // of the client
-	ramped  int     // workers that have finished the ramp
-	back    int     // of the storm
+	lastCPU float64       // of the client
+	busy    time.Duration // of the machine
+	ramped  int           // workers that have finished the ramp
+	back    int           // of the storm
 	ended   int
 	drained int
 	sent    []int64 // by publisher
@@ -47,6 +48,7 @@ const (
 	phaseWarmUp = "warm-up"
 	phaseRun    = "run"
 	phaseDrain  = "drain"
+	phaseIdle   = "" // between two phases
 )
 
 var (
@@ -65,7 +67,9 @@ func (co *coordinator) run() {
 	co.began = co.clock.now()
 	co.last = co.began
 	co.sent = make([]int64, o.publishers)
+	r.Client.Others = -1
 	if co.server != nil {
+		co.busy, _ = machineBusy()
 		u, err := co.server.read()
 		if err != nil {
 			co.stop(err)
@@ -74,8 +78,8 @@ func (co *coordinator) run() {
 		r.Server.RSSBefore, r.Server.RSSMax = u.rss, u.rss
 		co.curves.connections, co.curves.memory = append(co.curves.connections, 0), append(co.curves.memory, float64(u.rss))
 	}
-	co.tell(command{Do: doTick}) // the client's processor time before
-	co.gather(isTick, func(*report) {})
+	co.tell(command{Do: doTick})
+	co.gather(isTick, func(x *report) { co.lastCPU += x.Gauge.CPU }) // what starting has cost
 	co.ramp()
 	if co.over == nil {
 		co.measure()
@@ -136,12 +140,13 @@ func (co *coordinator) measure() {
 	}
 	if o.warmup == 0 {
 		co.wait(start, nil)
+		co.phase = phaseIdle
 		co.sample()
 	}
 	co.phase = phaseRun
 	measured := co.last
 	co.curves.begin()
-	cpu, use := co.lastCPU, co.lastUse
+	cpu, use, busy := co.lastCPU, co.lastUse, co.busy
 	for next := co.from; co.over == nil && next < co.until && !co.allBack(); {
 		next = min(next+int64(runTick), co.until)
 		co.wait(next, co.allBack)
@@ -158,6 +163,9 @@ func (co *coordinator) measure() {
 	if s := r.Server; s != nil {
 		s.CPUSeconds = (co.lastUse.cpu - use.cpu).Seconds()
 		s.Cores = s.CPUSeconds / r.Seconds
+		if co.busy > busy {
+			r.Client.Others = max(0, (co.busy-busy).Seconds()/r.Seconds-s.Cores-r.Client.Cores)
+		}
 	}
 }
 
@@ -246,6 +254,8 @@ func (co *coordinator) conclude() {
 const (
 	busyShare = 0.9
 	lagBound  = 2 * time.Millisecond
+	// othersBound is how many processors other processes may use before the result says so.
+	othersBound = 0.2
 )
 
 // judgeClient notes what weakens the figures.
@@ -260,10 +270,13 @@ func (r *result) judgeClient(o *options) {
 		c.Bottleneck = true
 		note("The client could not keep to its schedule: 1 %% of the sends were more than %s late. Latency counts from when they were due, so this lateness is in it. Lower -rate or use more -procs.", formatDuration(float64(c.LagP99)))
 	}
+	if c.Others > othersBound {
+		note("Other processes than client and server used %.2f processors of this machine meanwhile: the figures are disturbed.", c.Others)
+	}
 	if r.Total.Foreign > 0 {
 		note("%s messages of another run came in: somebody else was loading this hub.", formatInt(r.Total.Foreign))
 	}
-	if r.Ready < r.Wanted && o.scenario.ramps() {
+	if r.Ready > 0 && r.Ready < r.Wanted && o.scenario.ramps() {
 		note("%s of %s connections were not ready when the load began.", formatInt(r.Wanted-r.Ready), formatInt(r.Wanted))
 	}
 	if o.rate > 0 && r.Seconds > 0 && o.scenario != churn {
@@ -326,7 +339,7 @@ func (co *coordinator) note(r *report) {
 // gather takes one report of this kind from every worker. A worker that has failed gives none, and a second interruption ends
 // the waiting.
 func (co *coordinator) gather(kind string, f func(*report)) {
-	patience := time.NewTimer(co.opts.drain + 30*time.Second)
+	patience := time.NewTimer(drainMost*co.opts.drain + 30*time.Second)
 	defer patience.Stop()
 	for n := 0; n < len(co.workers); {
 		select {
@@ -374,7 +387,7 @@ func (co *coordinator) sample() {
 		PerSecond: float64(o.scenario.units(&sum)) / span,
 		BytesIn:   float64(sum.BytesIn) / span, BytesOut: float64(sum.BytesOut) / span,
 		P50: sum.Latency.at(50), P99: sum.Latency.at(99), Max: sum.Latency.max(),
-		Errors: sum.Errors.total(), ClientCPU: (g.CPU - co.lastCPU) / span,
+		Errors: sum.Errors.total(), Others: -1, ClientCPU: (g.CPU - co.lastCPU) / span,
 	}
 	if co.phase == phaseRamp || !o.scenario.ramps() || o.scenario == storm || o.scenario == idle {
 		h := &sum.Connect
@@ -392,6 +405,9 @@ func (co *coordinator) sample() {
 		co.sampleServer(&s, &sum)
 	}
 	co.last = now
+	if co.phase == phaseIdle {
+		return
+	}
 	r.Samples = append(r.Samples, s)
 	co.live.show(&s, g.Tried, co.until)
 }
@@ -404,6 +420,10 @@ func (co *coordinator) sampleServer(s *sample, sum *tally) {
 	}
 	s.ServerCPU = (u.cpu - co.lastUse.cpu).Seconds() / s.Span
 	s.ServerRSS = u.rss
+	if busy, ok := machineBusy(); ok {
+		s.Others = max(0, (busy-co.busy).Seconds()/s.Span-s.ServerCPU-s.ClientCPU)
+		co.busy = busy
+	}
 	k := &co.curves
 	switch co.phase {
 	case phaseRamp:

@@ -29,9 +29,9 @@ func formatNumber(v float64) string {
 	case a >= 100:
 		return strconv.FormatFloat(v, 'f', 0, 64)
 	case a >= 10:
-		return strconv.FormatFloat(v, 'f', 1, 64)
+		return trimZeros(strconv.FormatFloat(v, 'f', 1, 64))
 	case a >= 0.1:
-		return strconv.FormatFloat(v, 'f', 2, 64)
+		return trimZeros(strconv.FormatFloat(v, 'f', 2, 64))
 	}
 	return strconv.FormatFloat(v, 'g', 2, 64)
 }
@@ -63,10 +63,13 @@ func scaled(v, unit float64, name string) string {
 	}
 	s := strconv.FormatFloat(v, 'f', digits, 64)
 	if digits > 0 {
-		s = strings.TrimRight(strings.TrimRight(s, "0"), ".")
+		s = trimZeros(s)
 	}
 	return s + " " + name
 }
+
+// trimZeros shortens a fraction.
+func trimZeros(s string) string { return strings.TrimRight(strings.TrimRight(s, "0"), ".") }
 
 // formatBytes uses binary units.
 func formatBytes(v float64) string {

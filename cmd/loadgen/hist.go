@@ -63,11 +63,11 @@ func (h *hist) max() int64 {
 	return h.h.Max()
 }
 
-func (h *hist) mean() float64 {
+func (h *hist) min() int64 {
 	if h.count() == 0 {
 		return 0
 	}
-	return h.h.Mean()
+	return h.h.Min()
 }
 
 // MarshalJSON implements json.Marshaler.
@@ -92,10 +92,20 @@ func (h *hist) UnmarshalJSON(p []byte) error {
 	if s == "" {
 		return nil
 	}
-	d, err := hdr.Decode([]byte(s))
+	d, err := decode(s)
 	if err != nil {
 		return fmt.Errorf("histogram: %w", err)
 	}
 	h.h = d
 	return nil
+}
+
+// decode reads a histogram's text. The library panics on text that is too short or cut off.
+func decode(s string) (h *hdr.Histogram, err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = fmt.Errorf("the text is damaged: %v", p)
+		}
+	}()
+	return hdr.Decode([]byte(s))
 }

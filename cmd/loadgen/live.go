@@ -39,7 +39,7 @@ func bar(share float64) string {
 
 // show shows a sample. tried is how many connections of the ramp are settled.
 func (l *live) show(s *sample, tried, until int64) {
-	if l.quiet {
+	if l.quiet || s.Phase == phaseDrain {
 		return
 	}
 	if !l.terminal && s.Phase == phaseRamp && s.At-l.spoke < 0.9 && tried < int64(l.opts.n) {

@@ -146,7 +146,7 @@ func (o *options) flagSet() *flag.FlagSet {
 		fs.DurationVar(&o.warmup, "warmup", time.Second, "time under load before the measurement begins")
 		fs.IntVar(&o.size, "size", o.size, "bytes of a payload")
 		fs.BoolVar(&o.check, "check", true, "check order, loss and duplicates of every message")
-		fs.DurationVar(&o.drain, "drain", 5*time.Second, "how long the last messages are waited for; what has not come by then is lost")
+		fs.DurationVar(&o.drain, "drain", 5*time.Second, "what has not come when nothing more has for so long is lost")
 	}
 	switch {
 	case s == echo:
@@ -183,15 +183,12 @@ func (o *options) flagSet() *flag.FlagSet {
 	return fs
 }
 
-// errUsage marks what is wrong with the command line.
-var errUsage = errors.New("usage")
-
-// parseOptions reads the command line. The error wraps errUsage, or is flag.ErrHelp after help was printed to help.
+// parseOptions reads the command line. The error is flag.ErrHelp after help was printed to help.
 func parseOptions(args []string, help io.Writer) (*options, error) {
 	if len(args) == 0 || args[0] == "-h" || args[0] == "-help" || args[0] == "--help" || args[0] == "help" {
 		printOverview(help)
 		if len(args) == 0 {
-			return nil, fmt.Errorf("%w: a scenario and a URL are expected", errUsage)
+			return nil, errors.New("a scenario and a URL are expected")
 		}
 		return nil, flag.ErrHelp
 	}
@@ -201,7 +198,7 @@ func parseOptions(args []string, help io.Writer) (*options, error) {
 		known = known || x.name == s
 	}
 	if !known {
-		return nil, fmt.Errorf("%w: the scenario %q is unknown; there are %s", errUsage, args[0], scenarioNames())
+		return nil, fmt.Errorf("the scenario %q is unknown; there are %s", args[0], scenarioNames())
 	}
 	o := defaults(s)
 	fs := o.flagSet()
@@ -210,17 +207,17 @@ func parseOptions(args []string, help io.Writer) (*options, error) {
 			printHelp(help, fs, s)
 			return nil, err
 		}
-		return nil, fmt.Errorf("%w: %w%s", errUsage, err, elsewhere(err, s))
+		return nil, fmt.Errorf("%w%s", err, elsewhere(err, s))
 	}
 	switch {
 	case fs.NArg() == 0:
-		return nil, fmt.Errorf("%w: the URL is missing: loadgen %s [flags] http://host:port/hub", errUsage, s)
+		return nil, fmt.Errorf("the URL is missing: loadgen %s [flags] http://host:port/hub", s)
 	case fs.NArg() > 1:
-		return nil, fmt.Errorf("%w: unexpected %q after the URL: flags go before the URL", errUsage, fs.Arg(1))
+		return nil, fmt.Errorf("unexpected %q after the URL: flags go before the URL", fs.Arg(1))
 	}
 	o.url = fs.Arg(0)
 	if err := o.validate(); err != nil {
-		return nil, fmt.Errorf("%w: %w", errUsage, err)
+		return nil, err
 	}
 	set := map[string]bool{}
 	fs.Visit(func(f *flag.Flag) { set[f.Name] = true })

@@ -70,10 +70,10 @@ func (s *shard) onTick() {
 	now := s.worker.clock.now()
 	for ; ; p.done++ {
 		at := p.due(p.done)
-		if at > now {
+		if at > now || at >= s.until {
 			return
 		}
-		if at >= s.from && at < s.until {
+		if at >= s.from {
 			s.tally.Lag.record(now - at)
 		}
 		s.call(at)

@@ -78,6 +78,26 @@ func (p *process) read() (usage, error) {
 	return usage{cpu: time.Duration(user+system) * (time.Second / ticksPerSecond), rss: pages * p.page}, nil
 }
 
+// machineBusy is the processor time that the whole machine has used; ok false: it is not known.
+func machineBusy() (busy time.Duration, ok bool) {
+	line, _, _ := strings.Cut(readText("/proc/stat"), "\n")
+	f := strings.Fields(line)
+	if len(f) < 9 || f[0] != "cpu" {
+		return 0, false
+	}
+	var ticks int64
+	for i, text := range f[1:9] { // user nice system idle iowait irq softirq steal
+		v, err := strconv.ParseInt(text, 10, 64)
+		if err != nil {
+			return 0, false
+		}
+		if i != 3 && i != 4 {
+			ticks += v
+		}
+	}
+	return time.Duration(ticks) * (time.Second / ticksPerSecond), true
+}
+
 // slope is the least-squares slope of y over x; ok false: x does not vary.
 func slope(x, y []float64) (v float64, ok bool) {
 	n := float64(len(x))

@@ -64,6 +64,7 @@ type sample struct {
 	Errors    int64   `json:"errors"`
 	ClientCPU float64 `json:"clientCores"`
 	ServerCPU float64 `json:"serverCores"`
+	Others    float64 `json:"otherCores"` // of the machine, by other processes; -1: not known
 	ServerRSS int64   `json:"serverBytes"`
 }
 
@@ -73,6 +74,7 @@ type clientUse struct {
 	Available  float64 `json:"coresAvailable"`
 	LagP99     int64   `json:"lagP99ns"` // of the open loop's sends
 	Bottleneck bool    `json:"bottleneck"`
+	Others     float64 `json:"otherCores"` // used by other processes than client and server; -1: not known
 }
 
 // serverUse is what the server's process took.

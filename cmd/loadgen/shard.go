@@ -43,7 +43,12 @@ func newShard(w *worker, l *engine.Loop) *shard {
 func (s *shard) ready(c *client) {
 	o := s.worker.opts
 	s.tally.Connected++
-	s.tally.Connect.record(s.worker.clock.now() - c.began)
+	storming := o.scenario == storm && s.worker.storming.Load()
+	if took := s.worker.clock.now() - c.began; storming {
+		s.tally.Latency.record(took)
+	} else {
+		s.tally.Connect.record(took)
+	}
 	s.open++
 	c.counted = true
 	if o.scenario == churn {
@@ -51,7 +56,7 @@ func (s *shard) ready(c *client) {
 		return
 	}
 	s.clients = append(s.clients, c)
-	if o.scenario == storm && s.worker.storming.Load() {
+	if storming {
 		s.worker.returned()
 		return
 	}

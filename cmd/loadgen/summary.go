@@ -29,7 +29,7 @@ func (r *result) printSummary(w io.Writer) {
 		}
 		line(name, "%s", strings.Join(parts, "   "))
 	}
-	table("latency", r.Percentiles)
+	table(strings.TrimPrefix(r.latencyName(), "time to "), r.Percentiles)
 	table("connect", r.ConnectPercentiles)
 	if t := &r.Total; t.BytesIn+t.BytesOut > 0 {
 		line("bytes", "%s in, %s out", formatBytes(float64(t.BytesIn)), formatBytes(float64(t.BytesOut)))
@@ -91,7 +91,7 @@ func (r *result) printProcesses(line func(name, format string, a ...any)) {
 	if s := r.Server; s != nil {
 		text := fmt.Sprintf("%s (%d): %.3f cores", s.Name, s.PID, s.Cores)
 		if s.MicrosPerUnit > 0 && r.Scenario != idle {
-			text += fmt.Sprintf(", %s CPU-µs per %s", formatNumber(s.MicrosPerUnit), strings.TrimSuffix(singular(r.Unit), "s"))
+			text += fmt.Sprintf(", %s CPU-µs per %s", formatNumber(s.MicrosPerUnit), singular(r.Unit))
 		}
 		if s.MicrosPerCall > 0 {
 			text += fmt.Sprintf(", %s per message", formatNumber(s.MicrosPerCall))
@@ -104,6 +104,9 @@ func (r *result) printProcesses(line func(name, format string, a ...any)) {
 	text := fmt.Sprintf("%.2f of %.0f cores", r.Client.Cores, r.Client.Available)
 	if r.Total.Lag.count() > 0 {
 		text += ", sends late by p99 " + formatDuration(float64(r.Client.LagP99))
+	}
+	if r.Client.Others >= 0 {
+		text += fmt.Sprintf("; other processes %.2f cores", r.Client.Others)
 	}
 	line("client", "%s", text)
 }

@@ -311,14 +311,22 @@ func (s *shard) missing(sent []int64) (living, ended int64) {
 	return living, ended
 }
 
-// drain waits until everything has come, nothing more can, or the time is over; then says what is missing.
+// drainMost is how many times -drain is waited at most, while messages still come.
+const drainMost = 20
+
+// drain waits until everything has come, or nothing has for the time of -drain; then says what is missing. A server that has
+// fallen behind its load is late, not lossy.
 func (w *worker) drain(ctx context.Context, sent []int64) (living, ended int64) {
 	timer := time.NewTicker(20 * time.Millisecond)
 	defer timer.Stop()
-	deadline := time.Now().Add(w.opts.drain)
-	for {
+	begun := time.Now()
+	moved := begun
+	for last := int64(-1); ; last = living {
 		living, ended = w.missing(sent)
-		if living == 0 || time.Now().After(deadline) {
+		if living != last {
+			moved = time.Now()
+		}
+		if living == 0 || time.Since(moved) > w.opts.drain || time.Since(begun) > drainMost*w.opts.drain {
 			return living, ended
 		}
 		select {
