@@ -3,7 +3,8 @@
 //
 //   - one goroutine, no hand-off, no lock; nothing is allocated once a connection is open;
 //   - edge-triggered epoll, registered once per connection: no epoll_ctl afterwards. One read(2) per event, into one buffer that
-//     all connections share: a read that did not fill the buffer has emptied the socket, and the edge comes again with new bytes;
+//     all connections share: a read that did not fill the buffer has emptied the socket (unless the peer has ended: then
+//     the end is read, too), and the edge comes again with new bytes;
 //   - frames are unmasked where they lie. Echo copies the argument between the constant parts of a completion, and all answers
 //     to one read leave in one write(2);
 //   - a broadcast is one frame, built once, and one write(2) of it per socket. With -coalesce the broadcasts of one turn of the

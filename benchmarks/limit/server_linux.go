@@ -103,7 +103,7 @@ func (s *server) serve() error {
 			case s.wake:
 				return nil
 			default:
-				s.receive(fd)
+				s.receive(fd, events[i].Events&(unix.EPOLLRDHUP|unix.EPOLLHUP|unix.EPOLLERR) != 0)
 			}
 		}
 		s.flush()
@@ -133,8 +133,9 @@ func (s *server) accept() error {
 	}
 }
 
-// receive reads a socket until it is empty, and answers.
-func (s *server) receive(fd int32) {
+// receive reads a socket until it is empty, and answers. When the peer has ended there is an end to read behind the last bytes,
+// and no edge comes for it.
+func (s *server) receive(fd int32, ended bool) {
 	c := &s.conns[fd]
 	for c.open {
 		n, e := read(fd, s.in)
@@ -156,7 +157,7 @@ func (s *server) receive(fd int32) {
 		if len(s.out) > 0 {
 			s.send(fd, s.out)
 		}
-		if n < len(s.in) {
+		if n < len(s.in) && !ended {
 			return
 		}
 	}

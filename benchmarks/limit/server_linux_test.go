@@ -320,6 +320,17 @@ func TestClose(t *testing.T) {
 	if first, p := c.next(); first != 0x88 || string(p) != "\x03\xe8" {
 		t.Errorf("close was answered with %#02x %q", first, p)
 	}
+	// The last bytes and the end of TCP arrive together, many times: none of the ends is overlooked.
+	for range 200 {
+		c := open(t, addr)
+		c.write(append(text(`{"type":7}`), masked(0x88, []byte{3, 232})...))
+		if err := c.nc.(*net.TCPConn).CloseWrite(); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := io.Copy(io.Discard, c.r); err != nil {
+			t.Fatal(err)
+		}
+	}
 	stop()
 	if log.Len() > 0 {
 		t.Errorf("the log is %q", log)
@@ -372,7 +383,7 @@ func TestAllocations(t *testing.T) {
 			if n, e := write(far, frame); n != len(frame) || e != 0 {
 				t.Fatalf("write: %d, %v", n, e)
 			}
-			s.receive(near)
+			s.receive(near, false)
 			s.flush()
 			if n, e := read(far, drain); n <= 0 {
 				t.Fatalf("no answer: %v", e)
