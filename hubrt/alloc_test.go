@@ -44,9 +44,6 @@ func TestIdleMemory(t *testing.T) {
 }
 
 func TestBroadcastAllocatesNothingPerRecipient(t *testing.T) {
-	if raceDetector {
-		t.Skip("the race detector empties pools at random")
-	}
 	r := newRig(t, rigConfig{loops: 1})
 	h := r.hub(nil, Options{})
 	links, conns, loop := r.openNull(h, 1001)
@@ -72,7 +69,7 @@ func TestBroadcastAllocatesNothingPerRecipient(t *testing.T) {
 		})
 	}
 	t.Logf("a broadcast allocates %v times", costs["many"])
-	if costs["many"] > costs["one"] || costs["many"] > 3 {
+	if !raceDetector && (costs["many"] > costs["one"] || costs["many"] > 3) {
 		t.Errorf("1,000 recipients: %v allocations, one: %v; want the same, and at most 3", costs["many"], costs["one"])
 	}
 	if links[500].sent < 200 || links[500].sent != links[1000].sent {
@@ -82,7 +79,7 @@ func TestBroadcastAllocatesNothingPerRecipient(t *testing.T) {
 	if n := allocs(func() {
 		_ = caller.Send("message", arg)
 		barrier.run()
-	}); n > 1 { // the argument list
+	}); n > 1 && !raceDetector { // the argument list
 		t.Errorf("a message to the caller allocates %v times", n)
 	}
 	r.closeNull(conns)
@@ -90,9 +87,6 @@ func TestBroadcastAllocatesNothingPerRecipient(t *testing.T) {
 }
 
 func TestCallsAllocateNothing(t *testing.T) {
-	if raceDetector {
-		t.Skip("the race detector empties pools at random")
-	}
 	r := newRig(t, rigConfig{loops: 1})
 	h := r.hub(nil, Options{})
 	for _, in := range []bool{false, true} {
@@ -132,14 +126,14 @@ func TestCallsAllocateNothing(t *testing.T) {
 				}
 			})
 			t.Logf("%s%s: %v allocations", kind, tt.target, n)
-			if tt.most >= 0 && n > tt.most {
+			if tt.most >= 0 && n > tt.most && !raceDetector {
 				t.Errorf("%s%s allocates %v times, want at most %v", kind, tt.target, n, tt.most)
 			}
 		}
 	}
 	ping := []byte(`{"type":6}` + "\x1e")
 	receive := newLoopTask(loop, func() { conns[0].Receive(ping) })
-	if n := allocs(receive.run); n > 0 {
+	if n := allocs(receive.run); n > 0 && !raceDetector {
 		t.Errorf("a ping allocates %v times", n)
 	}
 	now := uint32(1000)
@@ -148,7 +142,7 @@ func TestCallsAllocateNothing(t *testing.T) {
 		conns[0].seen = now
 		conns[0].Deadline(now)
 	})
-	if n := allocs(deadline.run); n > 0 {
+	if n := allocs(deadline.run); n > 0 && !raceDetector {
 		t.Errorf("a ping to the client allocates %v times", n)
 	}
 	r.closeNull(conns)

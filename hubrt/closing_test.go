@@ -166,9 +166,13 @@ func TestEnds(t *testing.T) {
 						})
 					}
 					c := r.connect(h)
+					begun := time.Now()
 					tt.act(c)
 					if tt.want != nil {
 						c.expect(tt.want...)
+						if d := time.Since(begun); d > 6*time.Second {
+							t.Errorf("the end took %v", d)
+						}
 						reason := tt.reason
 						if hook == "fails" || hook == "panics" {
 							reason = engine.InternalError
@@ -212,9 +216,16 @@ func TestAbort(t *testing.T) {
 				}
 				return "dropped", err
 			})
+			if err := h.Handle("ByeInline", func(c *Context) string { c.Abort(); return "dropped" }, inline); err != nil {
+				t.Fatal(err)
+			}
 			c := r.connect(h)
 			c.send(call1("1", "Bye"))
 			c.expect(message("message", `"bye"`), `{"type":7}`)
+			c.expectEnd(engine.Aborted)
+			c = r.connect(h)
+			c.send(call1("1", "ByeInline"))
+			c.expect(`{"type":7}`)
 			c.expectEnd(engine.Aborted)
 		})
 	})

@@ -1,6 +1,7 @@
 package hubrt
 
 import (
+	"sync/atomic"
 	"testing"
 
 	"github.com/spokehub/spoke/codec"
@@ -8,12 +9,16 @@ import (
 )
 
 // binaryJSON is JSON that calls itself binary, with a mark in front of each message that it sends.
-type binaryJSON struct{ codec.Protocol }
+type binaryJSON struct {
+	codec.Protocol
+	encoded *atomic.Int32
+}
 
 func (binaryJSON) Name() string { return "messagepack" }
 func (binaryJSON) Binary() bool { return true }
 
 func (p binaryJSON) AppendInvocation(dst []byte, id, target string, args []any) ([]byte, error) {
+	p.encoded.Add(1)
 	return p.Protocol.AppendInvocation(append(dst, "binary:"...), id, target, args)
 }
 
@@ -21,7 +26,8 @@ func (p binaryJSON) AppendInvocation(dst []byte, id, target string, args []any) 
 func TestProtocols(t *testing.T) {
 	t.Parallel()
 	bubble(t, rigConfig{}, func(r *rig) {
-		h := r.hub(probe{}, Options{Protocols: []codec.Protocol{codec.JSON, binaryJSON{codec.JSON}}})
+		encoded := new(atomic.Int32)
+		h := r.hub(probe{}, Options{Protocols: []codec.Protocol{codec.JSON, binaryJSON{codec.JSON, encoded}}})
 		shakeBinary := `{"protocol":"MessagePack","version":1}`
 
 		refused := r.dial(h, func(p *Peer) { p.Binary = false })
@@ -30,6 +36,13 @@ func TestProtocols(t *testing.T) {
 		refused.expectEnd(engine.HandshakeRefused)
 
 		text := r.connect(h)
+		if err := h.Clients().All().Send("m"); err != nil {
+			t.Fatal(err)
+		}
+		text.expect(message("m"))
+		if encoded.Load() != 0 {
+			t.Error("a protocol that nobody uses was encoded")
+		}
 		binary := r.dial(h)
 		binary.send(shakeBinary)
 		binary.expect(`{}`)

@@ -2,5 +2,5 @@
 
 package hubrt
 
-// raceDetector: it makes sync.Pool drop things at random, so allocations are not counted.
+// raceDetector: it makes sync.Pool drop things at random, so allocation counts mean nothing.
 const raceDetector = true
