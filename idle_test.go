@@ -14,12 +14,14 @@ import (
 
 	"github.com/spokehub/spoke"
 	"github.com/spokehub/spoke/internal/hubtest"
+	"github.com/spokehub/spoke/internal/leaktest"
 )
 
 // clientsEnv makes the test binary a client: ADDRESS NUMBER. A process may have 20,000 descriptors on some machines, which is not enough
 // for both ends of 15,000 connections.
 const clientsEnv = "SPOKE_TEST_IDLE_CLIENTS"
 
+// TestMain fails the package when a goroutine or a descriptor is left behind.
 func TestMain(m *testing.M) {
 	if v := os.Getenv(clientsEnv); v != "" {
 		if err := idleClients(v); err != nil {
@@ -28,7 +30,7 @@ func TestMain(m *testing.M) {
 		}
 		os.Exit(0)
 	}
-	os.Exit(m.Run())
+	os.Exit(leaktest.Main(m))
 }
 
 // idleClients connects, says so, and holds the connections until its input ends.
