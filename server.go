@@ -190,8 +190,8 @@ func (s *Server) Shutdown(ctx context.Context) error {
 	return errors.Join(err, s.hubs.Stop(ctx))
 }
 
-// ServeHTTP serves the hubs, and what Handle was given, from a net/http server: `mux.Handle("/chat/", srv)`. A WebSocket is taken from it and
-// moved into the event loops, which needs a plain TCP or unix connection.
+// ServeHTTP serves the hubs, and what Handle was given, from a net/http server. In an http.ServeMux a hub needs two patterns, "/chat" and "/chat/": with the
+// latter alone the mux redirects the WebSocket. A WebSocket is taken from net/http and moved into the event loops, which needs a plain TCP or unix connection.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	s.mu.Lock()
 	s.serving = true

@@ -33,7 +33,7 @@ const MaxHeader = 10
 
 // AppendHeader appends the header of a final, unmasked text or binary frame of n payload bytes. Safe for concurrent use.
 func AppendHeader(dst []byte, isBinary bool, n int) []byte {
-	first := byte(bitFin | opText)
+	first := bitFin | opText
 	if isBinary {
 		first = bitFin | opBinary
 	}

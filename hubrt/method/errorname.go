@@ -55,7 +55,7 @@ func inside(err error) error {
 	if pkg := t.Elem().PkgPath(); pkg != "fmt" && pkg != "errors" {
 		return nil
 	}
-	switch w := err.(type) {
+	switch w := err.(type) { //nolint:errorlint // this looks for the wrapper itself
 	case interface{ Unwrap() error }:
 		return w.Unwrap()
 	case interface{ Unwrap() []error }:

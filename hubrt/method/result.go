@@ -43,7 +43,7 @@ func (r *Result) Append(dst []byte, p codec.Protocol) ([]byte, error) {
 
 // appendAny appends a value whose type may have an encoding method of its own.
 func appendAny(dst []byte, p codec.Protocol, v any) (out []byte, err error) {
-	out = dst
+	out = dst //nolint:wastedassign // what is returned after a panic
 	defer catch(&err)
 	b, err := p.AppendValue(dst, v)
 	if err != nil {
