@@ -1,0 +1,6 @@
+//go:build race
+
+package main
+
+// simulatedConnections are fewer under the race detector, which makes attaching them ten times slower.
+const simulatedConnections = 3000
