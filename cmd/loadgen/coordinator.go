@@ -93,7 +93,7 @@ func (co *coordinator) ramp() {
 		return
 	}
 	co.phase = phaseRamp
-	co.tell(command{Do: doRamp, Run: uint8(rand.N(256))})
+	co.tell(command{Do: doRamp, Run: rand.N(uint32(maxRuns))})
 	next := co.began
 	for co.over == nil && co.ramped < len(co.workers) {
 		next += int64(rampTick)
@@ -238,6 +238,10 @@ func (co *coordinator) conclude() {
 		s.RSSAfter = co.lastUse.rss
 		if v, ok := slope(co.curves.connections, co.curves.memory); ok {
 			s.BytesPerConnection = &v
+			if v <= 0 {
+				s.BytesPerConnection = nil
+				r.Notes = append(r.Notes, "The server's memory did not grow with its connections: it had kept memory from earlier ones. Bytes per connection need a server that was started anew.")
+			}
 		}
 		if v, ok := slope(co.curves.units, co.curves.cpu); ok {
 			s.MicrosPerUnit = v

@@ -54,7 +54,7 @@ func (s *shard) completed(c *client, r *record) {
 // echoed takes a result of Echo.
 func (s *shard) echoed(c *client, r *record) {
 	w := s.worker
-	p, ok := parsePayload(r.text, w.pad)
+	p, ok := parsePayload(r.text, w.pad, s.at)
 	if !ok || p.run != w.run || p.sender != uint32(c.number) || p.seq != r.id {
 		s.corrupt(r.text)
 		return

@@ -23,7 +23,7 @@ func (s *shard) publish(c *client, at int64) {
 // delivered takes a message that the server sent to a receiver.
 func (s *shard) delivered(c *client, text []byte) {
 	w := s.worker
-	p, ok := parsePayload(text, w.pad)
+	p, ok := parsePayload(text, w.pad, s.at)
 	switch {
 	case !ok:
 		s.corrupt(text)

@@ -36,6 +36,17 @@ func formatNumber(v float64) string {
 	return strconv.FormatFloat(v, 'g', 2, 64)
 }
 
+// formatTick is formatNumber for the narrow margin of a chart.
+func formatTick(v float64) string {
+	switch a := math.Abs(v); {
+	case a >= 1e9:
+		return scaled(v, 1e9, "G")
+	case a >= 1e6:
+		return scaled(v, 1e6, "M")
+	}
+	return formatNumber(v)
+}
+
 // formatDuration writes nanoseconds with three digits and their unit.
 func formatDuration(ns float64) string {
 	switch a := math.Abs(ns); {

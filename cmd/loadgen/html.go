@@ -323,7 +323,7 @@ func (r *result) rateChart() *chart {
 	if r.Scenario == idle {
 		unit = "connections"
 	}
-	c := r.over("Throughput", "", axis{label: unit + " per second", format: formatNumber}, figure{unit, func(s *sample) (float64, bool) {
+	c := r.over("Throughput", "", axis{label: unit + " per second", format: formatTick}, figure{unit, func(s *sample) (float64, bool) {
 		return s.PerSecond, r.Scenario == idle || r.Scenario == storm || s.Phase != phaseRamp
 	}})
 	if r.Scenario == idle {
@@ -372,7 +372,7 @@ func (r *result) memoryChart() *chart {
 	}
 	c := &chart{
 		Title: "Server memory over connections",
-		x:     axis{label: "connections", format: formatNumber},
+		x:     axis{label: "connections", format: formatTick},
 		y:     axis{label: "resident memory", format: formatBytes, binary: true},
 	}
 	measured := series{Name: "measured in the ramp", Class: "s1", dots: true, points: []point{{0, float64(r.Server.RSSBefore)}}}
@@ -385,7 +385,6 @@ func (r *result) memoryChart() *chart {
 	for _, p := range measured.points {
 		xs, ys = append(xs, p.x), append(ys, p.y)
 	}
-	c.series = []series{measured}
 	if v, ok := slope(xs, ys); ok {
 		var mx, my, most float64
 		for i := range xs {
@@ -394,10 +393,11 @@ func (r *result) memoryChart() *chart {
 		c.series = append(c.series, series{Name: formatNumber(rounded(v)) + " B per connection", Class: "s2",
 			points: []point{{0, my - v*mx}, {most, my + v*(most-mx)}}})
 	}
+	c.series = append(c.series, measured) // above the line
 	return c
 }
 
 func (r *result) connectionsChart() *chart {
-	return r.over("Connections", "", axis{label: "connections that are ready", format: formatNumber},
+	return r.over("Connections", "", axis{label: "connections that are ready", format: formatTick},
 		figure{"ready", func(s *sample) (float64, bool) { return float64(s.Open), true }})
 }

@@ -18,7 +18,7 @@ import (
 // command is what a worker is told to do.
 type command struct {
 	Do    string  `json:"do"`
-	Run   uint8   `json:"run,omitempty"`   // of ramp
+	Run   uint32  `json:"run,omitempty"`   // of ramp
 	Start int64   `json:"start,omitempty"` // of begin: nanoseconds since 1970
 	From  int64   `json:"from,omitempty"`
 	Until int64   `json:"until,omitempty"`

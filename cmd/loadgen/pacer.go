@@ -107,21 +107,36 @@ func (s *shard) call(at int64) {
 	s.publish(c, at)
 }
 
-// runPacer wakes the shards at each tick until ctx ends.
-func (w *worker) runPacer(ctx context.Context, start int64) {
+// runPacer wakes each shard when it has a call to make, until ctx ends. paces are copies of the shards'.
+func (w *worker) runPacer(ctx context.Context, paces []pace) {
 	precise()
-	tick := int64(w.tick())
-	for k := int64(0); ctx.Err() == nil; {
+	for ctx.Err() == nil {
 		now := w.clock.now()
-		if at := start + k*tick; now < at {
-			nap(time.Duration(at - now))
-			continue
-		}
-		for _, s := range w.shards {
-			if s.ticking.CompareAndSwap(false, true) {
-				s.loop.Post(engine.TaskFunc(func(*engine.Loop) { s.onTick() }))
+		next := now + int64(napMax)
+		for i := range paces {
+			p := &paces[i]
+			if p.gap == 0 {
+				continue
 			}
+			at := p.due(p.done)
+			if at <= now {
+				for ; at <= now; at = p.due(p.done) {
+					p.done++
+				}
+				w.shards[i].wake()
+			}
+			next = min(next, at)
 		}
-		k = (now-start)/tick + 1
+		nap(time.Duration(next - w.clock.now()))
+	}
+}
+
+// napMax is how long the pacer sleeps at most before it looks whether it shall end.
+const napMax = 20 * time.Millisecond
+
+// wake has the calls made that are due. Any goroutine.
+func (s *shard) wake() {
+	if s.ticking.CompareAndSwap(false, true) {
+		s.loop.Post(engine.TaskFunc(func(*engine.Loop) { s.onTick() }))
 	}
 }

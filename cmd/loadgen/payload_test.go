@@ -6,25 +6,26 @@ func TestPayload(t *testing.T) {
 	t.Parallel()
 	for _, size := range []int{payloadMin, payloadMin + 1, 1000} {
 		pad := padding(size)
-		for _, p := range []payload{{}, {1, 2, 3, 4}, {maxSenders - 1, 255, maxSequence, 1<<63 - 1}} {
+		const now = int64(1_800_000_000_000_000_000)
+		for _, p := range []payload{{at: now}, {1, 2, 3, now - 4e9}, {maxSenders - 1, maxRuns - 1, maxSequence, now + 86400e9}, {0, 0, 0, now - 86400e9}} {
 			b := appendPayload(nil, p, pad)
 			if len(b) != size {
 				t.Errorf("%d bytes, want %d", len(b), size)
 			}
-			if got, ok := parsePayload(b, pad); !ok || got != p {
+			if got, ok := parsePayload(b, pad, now); !ok || got != p {
 				t.Errorf("%+v came back as %+v, %t", p, got, ok)
 			}
 			for i := range b {
 				c := append([]byte(nil), b...)
 				c[i] = '"'
-				if _, ok := parsePayload(c, pad); ok {
+				if _, ok := parsePayload(c, pad, now); ok {
 					t.Fatalf("a wrong byte at %d was not seen", i)
 				}
 			}
-			if _, ok := parsePayload(b[:size-1], pad); ok {
+			if _, ok := parsePayload(b[:size-1], pad, now); ok {
 				t.Error("a missing byte was not seen")
 			}
-			if _, ok := parsePayload(append(b, 'x'), pad); ok {
+			if _, ok := parsePayload(append(b, 'x'), pad, now); ok {
 				t.Error("an additional byte was not seen")
 			}
 		}
@@ -53,7 +54,7 @@ func TestMessageAllocations(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if _, ok := parsePayload(rec.text, pad); !ok {
+		if _, ok := parsePayload(rec.text, pad, 1); !ok {
 			t.Fatal("the payload was not read")
 		}
 		if s.accept(seq) != inOrder {

@@ -7,6 +7,7 @@ import (
 	"io"
 	"net"
 	"os"
+	"sync"
 	"time"
 )
 
@@ -39,6 +40,7 @@ func run(args []string, p program) int {
 	if o.child != "" {
 		return runChild(o, p)
 	}
+	p.stderr = inTurns(p.stderr)
 	r, err := load(o, args, p)
 	if err != nil {
 		fmt.Fprintf(p.stderr, "loadgen: %v\n", err)
@@ -59,6 +61,26 @@ func run(args []string, p program) int {
 		code = exitFailed
 	}
 	return code
+}
+
+// inTurns makes w fit for the progress and for the child processes' messages at a time. A file is: their descriptor is its own.
+func inTurns(w io.Writer) io.Writer {
+	if _, ok := w.(*os.File); ok {
+		return w
+	}
+	return &turnWriter{w: w}
+}
+
+type turnWriter struct {
+	mu sync.Mutex
+	w  io.Writer // under mu
+}
+
+// Write implements io.Writer.
+func (t *turnWriter) Write(p []byte) (int, error) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.w.Write(p)
 }
 
 // writeFiles writes what -json and -html ask for.

@@ -237,7 +237,7 @@ func TestFailures(t *testing.T) {
 		{"upgrade with a wrong key", behaviour{upgrade: "HTTP/1.1 101 X\r\nSec-WebSocket-Accept: nonsense\r\n\r\n"}, echo, exitFailed, []string{"Sec-WebSocket-Accept"}},
 		{"handshake refused", behaviour{handshake: `{"error":"The protocol 'json' is not supported."}`}, echo, exitFailed, []string{"handshake: refused", "The protocol 'json' is not supported."}},
 		{"handshake no JSON", behaviour{handshake: `hello`}, echo, exitFailed, []string{"no JSON object"}},
-		{"hub closes", behaviour{closeRecord: `{"type":7,"error":"not today"}`}, echo, exitFailed, []string{"the hub closed the connection", "not today", "3 times"}},
+		{"hub closes", behaviour{closeRecord: `{"type":7,"error":"not today"}`}, echo, exitFailed, []string{"the hub closed the connection", "not today"}},
 		{"garbage record", behaviour{closeRecord: `{"type":`}, echo, exitFailed, []string{"hub: protocol error"}},
 		{"echo refused", behaviour{refuse: "Method does not exist."}, echo, exitFailed, []string{"nothing but errors", "call refused", "Method does not exist."}},
 		{"join refused", behaviour{refuse: "no joining"}, []string{"group", "-n=3", "-groups=1", "-duration=300ms"}, exitFailed, []string{"join: refused", "no joining"}},
@@ -351,7 +351,7 @@ func TestThresholds(t *testing.T) {
 		{[]string{"-min-rate=1e9"}, exitMissed, "-min-rate 1,000,000,000: "},
 		{[]string{"-max-connect-p99=1ns", "-max-loss=0"}, exitMissed, "-max-loss 0: 0, met"},
 		{[]string{"-max-cpu=5"}, exitMissed, "not measured"},
-		{[]string{fmt.Sprintf("-server-pid=%d", os.Getpid()), "-max-memory=1e12"}, exitGood, "-max-memory"},
+		{[]string{fmt.Sprintf("-server-pid=%d", os.Getpid()), "-max-cpu=1e12"}, exitGood, "-max-cpu"},
 	} {
 		t.Run(strings.Join(c.flags, " "), func(t *testing.T) {
 			t.Parallel()

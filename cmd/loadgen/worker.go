@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"runtime"
 	"strconv"
 	"sync"
 	"sync/atomic"
@@ -16,7 +17,7 @@ type worker struct {
 	from   int // the range of its connections
 	to     int
 	clock  clock
-	run    uint8 // number of the run, in every payload; set before the ramp
+	run    uint32 // number of the run, in every payload; set before the ramp
 	engine *engine.Engine
 	shards []*shard
 	dialer *dialer
@@ -51,6 +52,10 @@ func newWorker(o *options, i, n int) (*worker, error) {
 	to, err := o.target.resolve()
 	if err != nil {
 		return nil, err
+	}
+	if need := o.loopCount() + 1; o.rate > 0 && runtime.GOMAXPROCS(0) < need {
+		// The pacer must not wait for a loop that sleeps in the kernel to hand over its processor: that takes up to 10 ms.
+		runtime.GOMAXPROCS(need)
 	}
 	e, err := engine.New(engine.Config{Loops: o.loopCount(), InputMax: maxMessage + 64<<10, Linger: 2 * time.Second, SendBuffer: -1})
 	if err != nil {
@@ -236,11 +241,15 @@ func (w *worker) begin(start, from, until int64) {
 		w.awaited.Store(n.Load())
 		w.storming.Store(true)
 	}
-	w.each(func(s *shard) { s.begin(start, from, until) })
+	paces := make([]pace, len(w.shards))
+	w.each(func(s *shard) {
+		s.begin(start, from, until)
+		paces[s.index] = s.pace
+	})
 	if o.rate > 0 {
 		ctx, cancel := context.WithCancel(context.Background())
 		w.stopPacer = cancel
-		w.pacer.Go(func() { w.runPacer(ctx, start) })
+		w.pacer.Go(func() { w.runPacer(ctx, paces) })
 	}
 }
 
