@@ -51,15 +51,21 @@ var _ engine.Handler = (*Conn)(nil)
 // the engine connection's handler. cfg may be nil. From here on the engine connection's deadline is the Conn's: a handler that hands over clears its own
 // before this call, not after it.
 func NewConn(ec *engine.Conn, cfg *Config, recv Receiver) *Conn {
+	c := new(Conn)
+	c.Begin(ec, cfg, recv)
+	return c
+}
+
+// Begin is NewConn for a Conn that is a part of another object, which saves one. It must be zero, and may not be copied afterwards.
+func (c *Conn) Begin(ec *engine.Conn, cfg *Config, recv Receiver) {
 	if cfg == nil {
 		cfg = &defaults
 	}
-	c := &Conn{ec: ec, cfg: cfg, recv: recv}
+	c.ec, c.cfg, c.recv = ec, cfg, recv
 	if every := cfg.keepAlive(); every != 0 {
 		c.keepAt = ec.Loop().Now() + every
 	}
 	c.arm()
-	return c
 }
 
 // Engine is the connection underneath. Its bytes, handler, deadline and pauses belong to the Conn.
@@ -161,7 +167,8 @@ func (c *Conn) OnData(_ *engine.Conn, p []byte) int {
 		case eventPong:
 			c.onPong(payload)
 		case eventClose:
-			c.onPeerClose(c.m.closeCode)
+			code, _ := readClose(payload) // it has been checked
+			c.onPeerClose(code)
 		case eventFault:
 			c.onFault(c.m.fault)
 		}

@@ -36,7 +36,7 @@ func newReceiver(t testing.TB) *receiver { return &receiver{t: t, ended: make(ch
 // echo sends back every piece as a message of its own, of the kind it was part of.
 func echo(t testing.TB) *receiver {
 	r := newReceiver(t)
-	r.payload = func(c *Conn, p []byte) { c.Write(!c.m.isText, p) }
+	r.payload = func(c *Conn, p []byte) { c.Write(!c.m.isText(), p) }
 	return r
 }
 

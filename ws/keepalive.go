@@ -12,6 +12,10 @@ var (
 	errCloseLate = errors.New("ws: no close frame from the peer within the close timeout")
 )
 
+// sign is the sign of life without a ping. It is shared, because what is sent to very many connections in one second must not be
+// copied for each.
+var sign = engine.NewFrame([]byte{bitFin | opPong, 0}, 2)
+
 // SetDeadline is the receiver's own deadline, in seconds of the loop's clock, beside those of the close handshake and the
 // keep-alive; 0 clears it. After OnClosed it does nothing.
 func (c *Conn) SetDeadline(at uint32) {
@@ -87,7 +91,7 @@ func (c *Conn) keepAlive(now uint32) {
 	switch {
 	case timeout == 0:
 		if c.ec.Buffered() == 0 { // else what waits to go out is sign enough
-			c.ec.Write([]byte{bitFin | opPong, 0})
+			c.ec.Send(sign)
 		}
 	case !c.awaited: // one ping at a time, so that its pong is known by its counter
 		c.pings++

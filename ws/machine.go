@@ -10,23 +10,23 @@ const (
 	eventData               // a piece of a data frame's payload, maybe empty; machine.ended says whether its message ends with it
 	eventPing               // a ping and its payload
 	eventPong               // a pong and its payload
-	eventClose              // a close frame; its code is in machine.closeCode. Nothing behind it may be read
+	eventClose              // a close frame and its payload, for which readClose finds no fault. Nothing behind it may be read
 	eventFault              // machine.fault says what is wrong. Nothing behind it may be read
 )
 
-// machine reads the frames of a client. It is the whole state that partial bytes need: 24 bytes, whatever the peer
+// machine reads the frames of a client. It is the whole state that partial bytes need: 16 bytes, whatever the peer
 // announces. It knows nothing of connections.
 type machine struct {
 	left      int64     // payload bytes of the data frame under way that are still to come
-	mask      [4]byte   // of that frame
-	closeCode uint16    // of the close frame, after eventClose
-	pos       uint8     // where in mask the next byte is
-	text      textState // textWhole between two messages
+	mask      [4]byte   // of that frame, turned so that the next byte is masked with the first
+	text      textState // of a text message: textWhole between two characters; textBinary in a binary message
 	fault     fault     // once set, it is all that next reports
 	fin       bool      // the data frame under way ends its message
-	isText    bool      // the message under way is text
 	inMessage bool      // between the first frame of a message and its end
 }
+
+// isText says of what kind the message under way, or the last one, is.
+func (m *machine) isText() bool { return m.text != textBinary }
 
 // next takes the next step: it returns what it found, the payload (a part of p, unmasked in place), and the number of bytes it
 // has consumed. The caller shows it the bytes behind those next time. Whatever the cuts, the same bytes give the same payload,
@@ -58,10 +58,11 @@ func (m *machine) next(p []byte) (ev event, payload []byte, n int) {
 		return eventMore, nil, n
 	}
 	payload = p[n : n+k]
-	ws.Cipher(payload, m.mask, int(m.pos))
-	m.pos = (m.pos + uint8(k)) & 3
-	m.left -= int64(k)
-	if m.isText {
+	ws.Cipher(payload, m.mask, 0)
+	if m.left -= int64(k); m.left > 0 {
+		m.mask = turned(m.mask, k)
+	}
+	if m.isText() {
 		var good int
 		if m.text, good = m.text.check(payload); good < len(payload) {
 			// What stands before the bad byte is passed on first, as it would have been had it come alone.
@@ -71,7 +72,7 @@ func (m *machine) next(p []byte) (ev event, payload []byte, n int) {
 	}
 	if m.left == 0 && m.fin {
 		m.inMessage = false
-		if m.isText && m.text != textWhole {
+		if m.isText() && m.text != textWhole {
 			m.fault = faultText
 		}
 	}
@@ -92,10 +93,18 @@ func (m *machine) begin(h *header) fault {
 			return faultInsideMessage
 		}
 		m.inMessage = true
-		m.isText = h.op == opText
+		m.text = textBinary
+		if h.op == opText {
+			m.text = textWhole
+		}
 	}
-	m.left, m.mask, m.pos, m.fin = h.length, h.mask, 0, h.fin
+	m.left, m.mask, m.fin = h.length, h.mask, h.fin
 	return faultNone
+}
+
+// turned is the mask for what follows n bytes.
+func turned(mask [4]byte, n int) [4]byte {
+	return [4]byte{mask[n&3], mask[(n+1)&3], mask[(n+2)&3], mask[(n+3)&3]}
 }
 
 // control takes a control frame with a header of n bytes, once it is there as a whole. Those may come inside a fragmented message,
@@ -113,11 +122,9 @@ func (m *machine) control(h *header, p []byte, n int) (event, []byte, int) {
 	case opPong:
 		return eventPong, payload, end
 	}
-	code, f := readClose(payload)
-	if f != faultNone {
+	if _, f := readClose(payload); f != faultNone {
 		m.fault = f
 		return eventFault, nil, 0
 	}
-	m.closeCode = code
 	return eventClose, payload, end
 }

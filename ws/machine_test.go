@@ -46,7 +46,7 @@ func (r *tracer) feed(p string) {
 			r.msg = append(r.msg, payload...)
 			if r.m.ended() {
 				op := opBinary
-				if r.m.isText {
+				if r.m.isText() {
 					op = opText
 				}
 				r.replies = append(r.replies, describe(op, r.msg))
@@ -180,8 +180,8 @@ func TestHugeLength(t *testing.T) {
 // TestMachineSize holds the promise that a peer cannot make the state grow, and that it stays small.
 func TestMachineSize(t *testing.T) {
 	t.Parallel()
-	if size := unsafe.Sizeof(machine{}); size != 24 {
-		t.Errorf("machine has %d bytes, want 24", size)
+	if size := unsafe.Sizeof(machine{}); size != 16 {
+		t.Errorf("machine has %d bytes, want 16", size)
 	}
 }
 

@@ -19,6 +19,7 @@ const (
 	textAfterF0                  // three more, the next not below 90: overlong
 	textAfterF4                  // three more, the next not above 8F: above U+10FFFF
 	textInvalid
+	textBinary // no text at all: nothing is checked
 )
 
 // step is the state after b.
