@@ -24,6 +24,9 @@ func benchOptions(o *spoke.HubOptions) {
 // Echo returns x.
 func (bench) Echo(x json.RawMessage) json.RawMessage { return x }
 
+// EchoByWorker returns x, too, but runs on a worker like any other method: what the hand-over costs is the difference.
+func (bench) EchoByWorker(x json.RawMessage) json.RawMessage { return x }
+
 // Broadcast sends "message"(x) to all.
 func (bench) Broadcast(c *spoke.Context, x json.RawMessage) error {
 	return c.Clients().All().Send("message", x)

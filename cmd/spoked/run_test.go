@@ -328,9 +328,11 @@ func TestBench(t *testing.T) {
 	p := start(t, "-bench", "-dev-users")
 	a, b := p.dial("/bench?user=ann"), p.dial("/bench?access_token=bob")
 	var text string
-	invoke(t, a, &text, "Echo", "Grüße")
-	if text != "Grüße" {
-		t.Errorf("Echo returned %q", text)
+	for _, method := range []string{"Echo", "EchoByWorker"} {
+		invoke(t, a, &text, method, "Grüße "+method)
+		if text != "Grüße "+method {
+			t.Errorf("%s returned %q", method, text)
+		}
 	}
 	// each sends what only b must get, then checks that it did.
 	steps := []struct {
