@@ -101,12 +101,11 @@ func (c *client) OnData(_ *engine.Conn, p []byte) int {
 	c.shard.at = c.worker.clock.now()
 	n := 0
 	for n < len(p) && c.step < stepLeaving {
-		k := 0
+		handle := c.onFrame
 		if c.step <= stepUpgrade {
-			k = c.onHTTP(p[n:])
-		} else {
-			k = c.onFrame(p[n:])
+			handle = c.onHTTP
 		}
+		k := handle(p[n:])
 		if k == 0 {
 			break
 		}

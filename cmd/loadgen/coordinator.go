@@ -29,9 +29,7 @@ type coordinator struct {
 	busy    time.Duration // of the machine
 	ramped  int           // workers that have finished the ramp
 	back    int           // of the storm
-	ended   int
-	drained int
-	sent    []int64 // by publisher
+	sent    []int64       // by publisher
 	curves  curves
 	over    error // why the run ends early
 }
@@ -283,7 +281,7 @@ func (r *result) judgeClient(o *options) {
 	if r.Ready > 0 && r.Ready < r.Wanted && o.scenario.ramps() {
 		note("%s of %s connections were not ready when the load began.", formatInt(r.Wanted-r.Ready), formatInt(r.Wanted))
 	}
-	if o.rate > 0 && r.Seconds > 0 && o.scenario != churn {
+	if o.rate > 0 && r.Seconds > 0 && o.scenario != churn && r.Ended == complete {
 		if made := float64(r.Measured.Sent) / r.Seconds; made < 0.95*o.rate {
 			note("Only %s of %s calls a second could be made.", formatNumber(made), formatNumber(o.rate))
 		}

@@ -17,8 +17,6 @@ const (
 	opPong         opcode = 10
 )
 
-func (o opcode) control() bool { return o >= opClose }
-
 // maskKey masks every frame of ours. A fresh key for each frame defends proxies against hostile pages, which a load client is
 // none; a server unmasks the one as it does the other.
 const maskKey uint32 = 0x3d21fa37

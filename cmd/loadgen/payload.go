@@ -7,7 +7,6 @@ import "bytes"
 const (
 	payloadMin    = 32
 	payloadMax    = 4 << 20
-	maxSenders    = 1 << 24
 	maxRuns       = 1 << 24
 	maxSequence   = 1<<32 - 1
 	paddingLetter = 'x'

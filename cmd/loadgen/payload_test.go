@@ -7,7 +7,7 @@ func TestPayload(t *testing.T) {
 	for _, size := range []int{payloadMin, payloadMin + 1, 1000} {
 		pad := padding(size)
 		const now = int64(1_800_000_000_000_000_000)
-		for _, p := range []payload{{at: now}, {1, 2, 3, now - 4e9}, {maxSenders - 1, maxRuns - 1, maxSequence, now + 86400e9}, {0, 0, 0, now - 86400e9}} {
+		for _, p := range []payload{{at: now}, {1, 2, 3, now - 4e9}, {1<<24 - 1, maxRuns - 1, maxSequence, now + 86400e9}, {0, 0, 0, now - 86400e9}} {
 			b := appendPayload(nil, p, pad)
 			if len(b) != size {
 				t.Errorf("%d bytes, want %d", len(b), size)
