@@ -1,0 +1,265 @@
+package main
+
+import (
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// experiment is one way to load all servers; it gives one figure or more.
+type experiment struct {
+	name    string
+	parts   []part
+	servers func(*server) bool // nil: all that speak SignalR as far as loadgen is concerned
+	load    func(*bench, *server) load
+	idle    bool // not one load to its end, but connections that are held: see idle.go
+}
+
+// part is one figure of an experiment.
+type part struct {
+	name      string // of the figure
+	title     string
+	unit      string
+	reference string // the server whose value in the same round is 1; "": there is no ratio
+	bars      []bar
+	value     func(*loadResult) float64
+	more      bool // more is better
+}
+
+// bar is what issue 4 asks of Spoke.
+type bar struct {
+	ratio bool // of the ratio to the reference; or else of the value
+	limit float64
+	least bool // the limit is the least, not the most
+}
+
+func (b bar) met(value, ratio float64) bool {
+	v := value
+	if b.ratio {
+		v = ratio
+	}
+	if b.least {
+		return v >= b.limit
+	}
+	return v <= b.limit
+}
+
+// text is how tables say it.
+func (b bar) text(p *part) string {
+	sign := "≤ "
+	if b.least {
+		sign = "≥ "
+	}
+	if b.ratio {
+		return sign + formatRatio(b.limit) + " × " + titleOf(p.reference)
+	}
+	return sign + strconv.FormatFloat(b.limit, 'g', -1, 64) + " " + p.unit
+}
+
+func atMost(ratio float64) []bar { return []bar{{ratio: true, limit: ratio}} }
+
+// microsPerUnit is the server's CPU time.
+func microsPerUnit(r *loadResult) float64 { return r.Server.CPUSeconds * 1e6 / r.units() }
+
+func unitsPerCore(r *loadResult) float64 { return r.units() / r.Server.CPUSeconds }
+
+func p99Millis(r *loadResult) float64 { return float64(r.percentile(99)) / 1e6 }
+
+// workerEcho is the method of spoked's hub /bench that returns its argument like Echo, but on a worker. The others have Echo.
+const workerEcho = "EchoByWorker"
+
+// The figures of issue 4, in its order.
+var experiments = []experiment{
+	{
+		name:  "echo",
+		parts: []part{{title: "JSON echo, depth 1, 1,000 connections, inline method", unit: "µs", reference: limitName, bars: atMost(1.2), value: microsPerUnit}},
+		load:  echoLoad(1000, 1, false),
+		servers: func(s *server) bool {
+			return s.name != coalesceName
+		},
+	},
+	{
+		name:    "echo-workers",
+		parts:   []part{{title: "the same by workers", unit: "µs", reference: limitName, bars: atMost(1.3), value: microsPerUnit}},
+		load:    echoLoad(1000, 1, true),
+		servers: func(s *server) bool { return s.ours || s.name == limitName },
+	},
+	{
+		name:    "echo-deep",
+		parts:   []part{{title: "JSON echo, depth 8, 1,000 connections", unit: "µs", reference: limitName, bars: atMost(1.4), value: microsPerUnit}},
+		load:    echoLoad(1000, 8, false),
+		servers: func(s *server) bool { return s.name != coalesceName && s.protocol != centrifuge },
+	},
+	{
+		name:    "broadcast-1k",
+		parts:   []part{{title: "broadcast one at a time, 1,000 receivers, per delivery", unit: "µs", reference: limitName, bars: atMost(1.1), value: microsPerUnit}},
+		load:    fanLoad(1000, 1),
+		servers: func(s *server) bool { return s.name != coalesceName },
+	},
+	{
+		name:    "broadcast-10k",
+		parts:   []part{{title: "broadcast one at a time, 10,000 receivers, per delivery", unit: "µs", reference: limitName, bars: atMost(1.1), value: microsPerUnit}},
+		load:    fanLoad(10_000, 1),
+		servers: func(s *server) bool { return s.name != coalesceName },
+	},
+	{
+		name: "burst",
+		parts: []part{{
+			title: "broadcast, 16 outstanding, 1,000 receivers, per delivery", unit: "µs", reference: coalesceName, value: microsPerUnit,
+			bars: []bar{{limit: 0.5}, {ratio: true, limit: 0.95}},
+		}},
+		load:    fanLoad(1000, 16),
+		servers: func(*server) bool { return true },
+	},
+	{
+		name:    "group",
+		parts:   []part{{title: "group of 1 % of 10,000, per delivery", unit: "µs", reference: limitName, bars: atMost(1.2), value: microsPerUnit}},
+		load:    groupLoad(10_000, 100),
+		servers: func(s *server) bool { return s.name != coalesceName && s.protocol != centrifuge },
+	},
+	{
+		name: "idle",
+		idle: true,
+		parts: []part{
+			{name: "idle-memory", title: "idle connection, in one group: RSS slope up to 18,000, after a garbage collection", unit: "B", bars: []bar{{limit: 500}}},
+			{name: "idle-memory-raw", title: "the same without asking for a collection", unit: "B"},
+			{name: "idle-cpu", title: "CPU at 18,000 idle connections with 15 s pings", unit: "cores", bars: []bar{{limit: 0.01}}},
+		},
+		servers: func(s *server) bool { return s.name != coalesceName && s.protocol != centrifuge },
+	},
+	{
+		name: "connects",
+		parts: []part{{
+			title: "connects per second of the server's CPU, incl. negotiate and handshake", unit: "per core-second", more: true,
+			bars: []bar{{limit: 5000, least: true}}, value: unitsPerCore,
+		}},
+		load:    connectLoad,
+		servers: func(s *server) bool { return s.name != coalesceName && s.protocol != centrifuge },
+	},
+	{
+		name:    "p99",
+		parts:   []part{{title: "p99 of echo by workers, 100 connections, at saturation", unit: "ms", bars: []bar{{limit: 3}}, value: p99Millis}},
+		load:    echoLoad(100, 1, true),
+		servers: func(s *server) bool { return s.name != coalesceName && s.protocol != centrifuge },
+	},
+}
+
+func init() {
+	for i := range experiments {
+		if len(experiments[i].parts) == 1 {
+			experiments[i].parts[0].name = experiments[i].name
+		}
+	}
+}
+
+// millionName is the simulation benchmarks/million, whose output goes into the results as it is.
+const millionName = "million"
+
+func experimentNames() []string {
+	var names []string
+	for _, e := range experiments {
+		names = append(names, e.name)
+	}
+	return append(names, millionName)
+}
+
+func titleOf(name string) string {
+	i := slices.IndexFunc(allServers, func(s server) bool { return s.name == name })
+	if i < 0 {
+		return name
+	}
+	return allServers[i].title
+}
+
+// rampRate is how fast connections are made before a measurement.
+const rampRate = 2000
+
+// scaled is n, or few with -quick.
+func (b *bench) scaled(n, few int) int {
+	if b.opts.quick {
+		return few
+	}
+	return n
+}
+
+func (b *bench) warmUp() time.Duration {
+	if b.opts.quick {
+		return 200 * time.Millisecond
+	}
+	return time.Second
+}
+
+func (b *bench) length() time.Duration {
+	if b.opts.quick {
+		return 500 * time.Millisecond
+	}
+	return b.opts.duration
+}
+
+// patience is how long a load of n connections may take.
+func (b *bench) patience(n int) time.Duration {
+	return time.Duration(n)*time.Second/rampRate + b.warmUp() + b.length() + 60*time.Second
+}
+
+func (b *bench) newLoad(n int, args ...string) load {
+	args = append(args, "-n", strconv.Itoa(n), "-ramp", strconv.Itoa(rampRate), "-warmup", b.warmUp().String(), "-duration", b.length().String())
+	return load{args: args, most: b.patience(n)}
+}
+
+func echoLoad(n, depth int, workers bool) func(*bench, *server) load {
+	return func(b *bench, s *server) load {
+		args := []string{"echo", "-depth", strconv.Itoa(depth)}
+		if workers && s.ours {
+			args = append(args, "-echo-method", workerEcho)
+		}
+		return b.newLoad(b.scaled(n, 50), args...)
+	}
+}
+
+func fanLoad(n, outstanding int) func(*bench, *server) load {
+	return func(b *bench, _ *server) load {
+		return b.newLoad(b.scaled(n, n/50), "broadcast", "-outstanding", strconv.Itoa(outstanding))
+	}
+}
+
+func groupLoad(n, groups int) func(*bench, *server) load {
+	return func(b *bench, _ *server) load {
+		return b.newLoad(b.scaled(n, n/50), "group", "-groups", strconv.Itoa(groups))
+	}
+}
+
+// connectLoad leaves by reset: a server that does not end TCP after a close frame, or a port that rests afterwards, would be what
+// is measured otherwise.
+func connectLoad(b *bench, _ *server) load {
+	return load{args: []string{"churn", "-n", "64", "-reset", "-duration", b.length().String()}, most: b.patience(0)}
+}
+
+// describe is the load's command line for the results.
+func (l *load) describe() string { return strings.Join(l.args, " ") }
+
+func formatRatio(v float64) string { return strconv.FormatFloat(v, 'f', -1, 64) }
+
+// formatValue has three figures, as many as mean something.
+func formatValue(v float64) string {
+	switch {
+	case v >= 1000:
+		return groupDigits(strconv.FormatFloat(v, 'f', 0, 64))
+	case v >= 100:
+		return fmt.Sprintf("%.0f", v)
+	case v >= 10:
+		return fmt.Sprintf("%.1f", v)
+	case v >= 0.1:
+		return fmt.Sprintf("%.2f", v)
+	}
+	return strconv.FormatFloat(v, 'g', 2, 64)
+}
+
+// groupDigits puts commas between thousands.
+func groupDigits(s string) string {
+	for i := len(s) - 3; i > 0 && s[i-1] != '-'; i -= 3 {
+		s = s[:i] + "," + s[i:]
+	}
+	return s
+}

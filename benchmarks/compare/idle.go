@@ -1,0 +1,165 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"path/filepath"
+	"strconv"
+	"syscall"
+	"time"
+)
+
+// How the memory of an idle connection is measured: a first crowd connects, shakes hands and joins one group; the memory of the
+// server is taken; a second crowd does the same; the difference is shared out among the second crowd. So what a server has once,
+// and what its first thousands reserve, is not counted. Both measures are taken twice: as the server stands, and after it was asked
+// to collect its garbage, where it has pprof. Then both crowds are held, pinging every 15 seconds, and the CPU time is taken.
+
+const (
+	firstCrowd  = 2000
+	secondCrowd = 16_000
+	settleTime  = 3 * time.Second // for joins and for memory to go back to the system
+	crowdTime   = 90 * time.Second
+)
+
+// crowd is a load of n connections that join one group and stay until they are interrupted. One message at the beginning is what
+// loadgen's smallest rate sends.
+func (b *bench) crowd(s *server, n int) load {
+	l := load{args: []string{"group", "-n", strconv.Itoa(n), "-ramp", strconv.Itoa(rampRate), "-groups", "1", "-rate", "0.001", "-warmup", "0s", "-duration", "2h", "-ping", "15s"}}
+	if s.ours {
+		l.query = "?user=bench" // with -dev-users: a user id
+	}
+	return l
+}
+
+// idleArgs switch on what a connection of Spoke may have: a user id and limits.
+var idleArgs = []string{"-dev-users", "-rate-messages=1000", "-rate-bytes=1000000"}
+
+func (b *bench) idle(ctx context.Context, s *server) ([]sample, string, error) {
+	first, second := b.scaled(firstCrowd, 100), b.scaled(secondCrowd, 400)
+	l := b.crowd(s, second)
+	command := l.describe()
+	var extra []string
+	if s.ours {
+		extra = idleArgs
+	}
+	srv, err := b.serve(ctx, s, extra...)
+	if err != nil {
+		return nil, command, err
+	}
+	defer srv.stop()
+	var raw, clean [2]int64
+	var crowds []*process
+	var files []string
+	defer func() {
+		for _, p := range crowds {
+			p.end(syscall.SIGINT, 10*time.Second)
+		}
+	}()
+	for i, n := range []int{first, second} {
+		file := filepath.Join(b.work, fmt.Sprintf("idle-%d.json", i))
+		p, err := b.gather(ctx, s, srv, b.crowd(s, n), n, file)
+		if p != nil {
+			crowds = append(crowds, p)
+			files = append(files, file)
+		}
+		if err != nil {
+			return nil, command, err
+		}
+		if raw[i], clean[i], err = b.weigh(ctx, srv); err != nil {
+			return nil, command, err
+		}
+	}
+	before, err := cpuTime(srv.pid())
+	if err != nil {
+		return nil, command, err
+	}
+	began := time.Now()
+	hold := b.opts.hold
+	if b.opts.quick {
+		hold = time.Second
+	}
+	if err := pause(ctx, hold); err != nil {
+		return nil, command, err
+	}
+	after, err := cpuTime(srv.pid())
+	if err != nil {
+		return nil, command, err
+	}
+	cores := (after - before).Seconds() / time.Since(began).Seconds()
+	for i, p := range crowds {
+		p.end(syscall.SIGINT, 20*time.Second)
+		res, err := readLoad(files[i], p)
+		if err != nil {
+			return nil, command, err
+		}
+		if n, text := res.faults(); n > 0 || res.Ready != res.Wanted {
+			return nil, command, fmt.Errorf("%d of %d connections were ready; %s", res.Ready, res.Wanted, text)
+		}
+	}
+	list := []sample{
+		{Value: float64(clean[1]-clean[0]) / float64(second)},
+		{Value: float64(raw[1]-raw[0]) / float64(second)},
+		{Value: cores},
+	}
+	if srv.admin == "" && s.protocol == signalR {
+		list[0] = sample{Error: "it cannot be asked to collect its garbage"}
+	}
+	return list, command, nil
+}
+
+// gather starts a crowd and waits until the server has its connections.
+func (b *bench) gather(ctx context.Context, s *server, srv *running, l load, n int, file string) (*process, error) {
+	before, err := descriptors(srv.pid())
+	if err != nil {
+		return nil, err
+	}
+	p, err := b.startLoad(ctx, s, srv, l, file)
+	if err != nil {
+		return nil, err
+	}
+	for until := time.Now().Add(crowdTime); ; {
+		have, err := descriptors(srv.pid())
+		if err != nil {
+			return p, err
+		}
+		if have-before >= n {
+			return p, pause(ctx, settleTime)
+		}
+		if time.Now().After(until) {
+			return p, fmt.Errorf("after %v there are %d of %d connections: %s", crowdTime, have-before, n, p.output)
+		}
+		select {
+		case <-p.done:
+			return p, fmt.Errorf("the load client has ended: %v: %s", p.err, p.output)
+		case <-ctx.Done():
+			return p, ctx.Err()
+		case <-time.After(200 * time.Millisecond):
+		}
+	}
+}
+
+// weigh takes the memory of a server as it stands, and without garbage.
+func (b *bench) weigh(ctx context.Context, srv *running) (raw, clean int64, err error) {
+	if raw, err = memory(srv.pid()); err != nil || srv.admin == "" {
+		return raw, raw, err
+	}
+	if err := srv.collect(ctx); err != nil {
+		return 0, 0, err
+	}
+	if err := pause(ctx, settleTime); err != nil {
+		return 0, 0, err
+	}
+	clean, err = memory(srv.pid())
+	return raw, clean, err
+}
+
+func pause(ctx context.Context, d time.Duration) error {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}

@@ -1,0 +1,144 @@
+package main
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"math"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"time"
+)
+
+// results are what a comparison has shown. They are results.json, and all that the tables and the chart are made of.
+type results struct {
+	Began   time.Time `json:"began"`
+	Ended   time.Time `json:"ended"`
+	Command string    `json:"command"`
+	Quick   bool      `json:"quick,omitempty"`
+	Rounds  int       `json:"rounds"`
+	Pinned  string    `json:"pinned"`
+	Machine machine   `json:"machine"`
+	Servers []program `json:"servers"`
+	Left    []string  `json:"leftOut,omitempty"`
+	Figures []*figure `json:"figures"`
+	Million string    `json:"million,omitempty"`
+}
+
+// program is a server that was measured.
+type program struct {
+	Name    string `json:"name"`
+	Title   string `json:"title"`
+	Version string `json:"version,omitempty"`
+	Remark  string `json:"remark"`
+	Command string `json:"command"`
+}
+
+// machine is where it was measured.
+type machine struct {
+	CPU        string `json:"cpu"`
+	Processors int    `json:"processors"`
+	Memory     string `json:"memory"`
+	Kernel     string `json:"kernel"`
+	Go         string `json:"go"`
+}
+
+func thisMachine() machine {
+	m := machine{Processors: runtime.NumCPU(), Go: runtime.Version()}
+	m.CPU = procValue("/proc/cpuinfo", "model name")
+	m.Memory = procValue("/proc/meminfo", "MemTotal")
+	if b, err := os.ReadFile("/proc/sys/kernel/osrelease"); err == nil {
+		m.Kernel = "Linux " + strings.TrimSpace(string(b))
+	}
+	return m
+}
+
+// procValue is the value of the first "key : value" line of a file; "": there is none.
+func procValue(file, key string) string {
+	b, err := os.ReadFile(file)
+	if err != nil {
+		return ""
+	}
+	for line := range strings.Lines(string(b)) {
+		if k, v, ok := strings.Cut(line, ":"); ok && strings.TrimSpace(k) == key {
+			return strings.TrimSpace(v)
+		}
+	}
+	return ""
+}
+
+func (b *bench) newResults() *results {
+	o := b.opts
+	r := &results{Began: time.Now().UTC().Truncate(time.Second), Command: o.commandRun, Quick: o.quick, Rounds: o.rounds, Machine: thisMachine()}
+	if o.quick {
+		r.Rounds = 1
+	}
+	pin := ""
+	r.Pinned = "server and client are not pinned"
+	if b.pin != nil {
+		r.Pinned = fmt.Sprintf("server on processor %d, client on processor %d", o.serverCPU, o.clientCPU)
+		pin = strings.Join(b.pin(false), " ") + " "
+	}
+	for i := range b.servers {
+		s := &b.servers[i]
+		c := "GOMAXPROCS=1 " + pin + strings.Join(b.command(s, "127.0.0.1:PORT", ""), " ")
+		r.Servers = append(r.Servers, program{s.name, s.title, s.version, s.remark, strings.ReplaceAll(c, b.binary("")+string(filepath.Separator), "")})
+	}
+	return r
+}
+
+// The files that are written.
+const (
+	resultsFile = "RESULTS.md"
+	chartFile   = "results.svg"
+	dataFile    = "results.json"
+)
+
+func (r *results) write(dir string) error {
+	data, err := json.MarshalIndent(r, "", "  ")
+	if err != nil {
+		return err
+	}
+	for _, f := range []struct {
+		name string
+		text string
+	}{{dataFile, string(data) + "\n"}, {chartFile, r.chart()}, {resultsFile, r.markdown()}} {
+		if err := os.WriteFile(filepath.Join(dir, f.name), []byte(f.text), 0o644); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// failure says that Spoke or the limit has runs that are no figure: then the results are not what was asked for.
+func (r *results) failure() error {
+	var problems []error
+	for _, f := range r.Figures {
+		for i := range f.Rows {
+			w := &f.Rows[i]
+			for n, s := range w.Samples {
+				if s.Error != "" && (w.Ours || w.Server == f.part.reference) {
+					problems = append(problems, fmt.Errorf("%s, round %d, %s: %s", f.Name, n+1, w.Title, s.Error))
+				}
+			}
+		}
+	}
+	return errors.Join(problems...)
+}
+
+// spread is the least and the greatest value of the runs that count.
+func (r *row) spread() (least, most float64) {
+	v := r.values(func(s *sample) float64 { return s.Value })
+	least, most = math.NaN(), math.NaN()
+	for i, x := range v {
+		if i == 0 || x < least {
+			least = x
+		}
+		if i == 0 || x > most {
+			most = x
+		}
+	}
+	return least, most
+}
