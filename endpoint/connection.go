@@ -6,17 +6,20 @@ import (
 	"github.com/spokehub/spoke/ws"
 )
 
-// connection is one SignalR connection of an endpoint, and the glue between its WebSocket and its hub connection: it is the
-// former's ws.Receiver and the latter's hubrt.Link. One object for all three jobs, because there may be a million.
+// connection is one SignalR connection of an endpoint on its WebSocket, and the glue between that and its hub connection: it is the
+// former's ws.Receiver and the latter's hubrt.Link. One object for all jobs, 112 bytes, because there may be a million.
 type connection struct {
-	endpoint *Endpoint
-	socket   *ws.Conn    // loop; nil until the transport has come
-	hub      *hubrt.Conn // loop
-	id       hubrt.ID
-	token    token
-	// transport is under the registry shard's mu; 0: parked. It changes once.
+	mode   *mode       // under the registry shard's mu; the loop, which alone changes it, reads it without
+	hub    *hubrt.Conn // loop; nil until the transport has come
+	token  token       // constant
+	socket ws.Conn     // loop
+}
+
+// mode is what a connection shares with others of its endpoint: a pointer costs less than what it says. Constant.
+type mode struct {
+	endpoint  *Endpoint
 	transport Transports
-	binary    bool // loop: the transfer format that the handshake chose
+	binary    bool // the transfer format that the handshake has chosen
 }
 
 // ws.Receiver
@@ -29,19 +32,25 @@ func (c *connection) OnDeadline(_ *ws.Conn, now uint32) { c.hub.Deadline(now) }
 
 // OnClosed removes the connection at once, however it ended (wire contract, section 4).
 func (c *connection) OnClosed(_ *ws.Conn, r engine.CloseReason, _ bool, _ uint16, err error) {
-	c.endpoint.set.registry.remove(c)
+	c.mode.endpoint.set.registry.remove(c)
 	c.hub.Closed(r, err)
 }
 
 // hubrt.Link
 
 func (c *connection) Ref() engine.Ref       { return c.socket.Engine().Ref() }
-func (c *connection) Format(binary bool)    { c.binary = binary }
 func (c *connection) Send(f *engine.Frame)  { c.socket.Send(f) }
-func (c *connection) Write(records []byte)  { c.socket.Write(c.binary, records) }
+func (c *connection) Write(records []byte)  { c.socket.Write(c.mode.binary, records) }
 func (c *connection) PauseRead()            { c.socket.PauseRead() }
 func (c *connection) ResumeRead()           { c.socket.ResumeRead() }
 func (c *connection) SetDeadline(at uint32) { c.socket.SetDeadline(at) }
+
+// Format changes to binary messages; all begin with text.
+func (c *connection) Format(binary bool) {
+	if e := c.mode.endpoint; binary {
+		e.set.registry.change(c, &e.binary)
+	}
+}
 
 // End closes with 1000 and no reason, also for a hub's errors (wire contract, trap 20).
 func (c *connection) End(r engine.CloseReason, err error) { c.socket.Close(1000, r, err) }

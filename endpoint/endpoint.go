@@ -30,7 +30,7 @@ type Config struct {
 	AuthWaiting int
 	// ParkedTimeout is how long a negotiated connection waits for its transport. Default 15 s.
 	ParkedTimeout time.Duration
-	// MaxParked is how many negotiated connections may wait, all hubs; over it negotiate answers 503. About 250 bytes each. Default 262,144.
+	// MaxParked is how many negotiated connections may wait, all hubs; over it negotiate answers 503. About 200 bytes each. Default 262,144.
 	MaxParked int
 	Logger    *slog.Logger // nil: silence
 }
@@ -90,6 +90,8 @@ type Endpoint struct {
 	path string
 	hub  *hubrt.Hub
 	opt  Options
+
+	text, binary mode // of WebSockets
 }
 
 // Map serves hub on path; only before the first request. Errors say what is wrong with the path or the options.
@@ -122,6 +124,8 @@ func (s *Set) Map(path string, hub *hubrt.Hub, opt Options) (*Endpoint, error) {
 	}
 	opt.AllowedOrigins = slices.Clone(opt.AllowedOrigins)
 	e := &Endpoint{set: s, path: path, hub: hub, opt: opt}
+	e.text = mode{endpoint: e, transport: WebSockets}
+	e.binary = mode{endpoint: e, transport: WebSockets, binary: true}
 	s.byPath[key] = e
 	return e, nil
 }

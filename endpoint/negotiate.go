@@ -20,14 +20,14 @@ func (e *Endpoint) negotiate(r *http.Request) response {
 	if fault != "" {
 		return response{http.StatusOK, headerJSON, `{"error":"` + fault + `"}`}
 	}
-	c, err := e.set.registry.park(e, version == 0)
+	k, err := e.set.registry.park(e, version == 0)
 	if err != nil {
 		return response{http.StatusServiceUnavailable, headerRetry, err.Error()}
 	}
 	var b strings.Builder
-	fmt.Fprintf(&b, `{"negotiateVersion":%d,"connectionId":"%s",`, version, c.id)
+	fmt.Fprintf(&b, `{"negotiateVersion":%d,"connectionId":"%s",`, version, k.id)
 	if version > 0 {
-		fmt.Fprintf(&b, `"connectionToken":"%s",`, c.token)
+		fmt.Fprintf(&b, `"connectionToken":"%s",`, k.token)
 	}
 	fmt.Fprintf(&b, `"availableTransports":[%s]}`, e.opt.Transports.offered())
 	return response{http.StatusOK, headerJSON, b.String()}

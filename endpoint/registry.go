@@ -29,7 +29,7 @@ func parseToken(s string) (t token, ok bool) {
 
 // registry holds the server's connections by token, from negotiate to their end. Any goroutine.
 type registry struct {
-	shards    [64]shard
+	shards    [256]shard // so many that growing one of them, with its mutex held, is soon done even if there are a million connections
 	parked    atomic.Int64
 	maxParked int64
 	lifetime  time.Duration
@@ -38,92 +38,112 @@ type registry struct {
 
 type shard struct {
 	mu     sync.Mutex
-	conns  map[token]*connection // under mu
-	parked []parking             // under mu; in the order of time, so that only its front is ever due
-	head   int                   // under mu
-	most   int                   // under mu: connections that the map has held
+	conns  index             // under mu: those that have their transport
+	parked map[token]*ticket // under mu; nil when empty, as a map never shrinks
+	queue  []*ticket         // under mu; in the order of time, so that only its front is ever due; some are used already
+	head   int               // under mu
 }
 
-type parking struct {
-	token token
-	until time.Time
+// ticket is a negotiated connection that waits for its transport. Constant.
+type ticket struct {
+	endpoint *Endpoint
+	id       hubrt.ID
+	token    token
+	until    time.Time
+}
+
+// opening is a connection that has its transport, and the id with which its hub connection is to begin.
+type opening struct {
+	conn *connection // nil: none
+	id   hubrt.ID
 }
 
 func newRegistry(lifetime time.Duration, maxParked int) *registry {
-	r := &registry{lifetime: lifetime, maxParked: int64(maxParked)}
-	for i := range r.shards {
-		r.shards[i].conns = make(map[token]*connection)
-	}
-	return r
+	return &registry{lifetime: lifetime, maxParked: int64(maxParked)}
 }
 
-func (r *registry) shard(t token) *shard { return &r.shards[t[0]%uint8(len(r.shards))] }
+func (r *registry) shard(t token) *shard { return &r.shards[t[0]] }
 
 // park makes a negotiated connection that waits for its transport. idIsToken is negotiate version 0, in which the id is the token.
-func (r *registry) park(e *Endpoint, idIsToken bool) (*connection, error) {
+func (r *registry) park(e *Endpoint, idIsToken bool) (*ticket, error) {
 	if r.parked.Add(1) > r.maxParked {
 		r.parked.Add(-1)
 		return nil, fmt.Errorf("%d negotiated connections wait for their transport, which is the limit", r.maxParked)
 	}
-	c := newConnection(e, idIsToken)
-	s := r.shard(c.token)
+	k := &ticket{endpoint: e, token: newToken(), until: time.Now().Add(r.lifetime)}
+	k.id = hubrt.ID(k.token)
+	if !idIsToken {
+		k.id = hubrt.ID(newToken())
+	}
+	s := r.shard(k.token)
 	s.mu.Lock()
-	s.conns[c.token] = c
-	s.parked = append(s.parked, parking{c.token, time.Now().Add(r.lifetime)})
-	s.mu.Unlock()
-	return c, nil
+	defer s.mu.Unlock()
+	if s.parked == nil {
+		s.parked = make(map[token]*ticket)
+	}
+	s.parked[k.token] = k
+	s.queue = append(s.queue, k)
+	return k, nil
 }
 
-// add makes a connection that has its transport already: one without negotiate.
-func (r *registry) add(e *Endpoint, t Transports) *connection {
-	c := newConnection(e, true)
-	c.transport = t
+// add makes a connection without negotiate. Its token is known to nobody, its id is the token.
+func (r *registry) add(m *mode) opening {
+	c := &connection{mode: m, token: newToken()}
 	s := r.shard(c.token)
 	s.mu.Lock()
-	s.conns[c.token] = c
-	s.mu.Unlock()
-	return c
+	defer s.mu.Unlock()
+	s.conns.add(c)
+	return opening{c, hubrt.ID(c.token)}
 }
 
-// find returns the connection of a token and the transport that it has (0: none yet). A token opens its own endpoint only.
-func (r *registry) find(e *Endpoint, t token) (c *connection, transport Transports) {
+// find says whether a token is known, and which transport its connection has; 0: none yet. A token opens its own endpoint only.
+func (r *registry) find(e *Endpoint, t token) (has Transports, known bool) {
 	s := r.shard(t)
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if c = s.conns[t]; c == nil || c.endpoint != e {
-		return nil, 0
+	if c := s.conns.find(t); c != nil && c.mode.endpoint == e {
+		return c.mode.transport, true
 	}
-	return c, c.transport
+	k := s.parked[t]
+	return 0, k != nil && k.endpoint == e
 }
 
-// claim gives a parked connection its transport; false when another request was quicker or the connection has gone.
-func (r *registry) claim(c *connection, t Transports) bool {
-	s := r.shard(c.token)
+// claim gives the parked connection of a token its transport; none when another request was quicker or the connection has gone.
+func (r *registry) claim(t token, m *mode) opening {
+	s := r.shard(t)
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.conns[c.token] != c || c.transport != 0 {
-		return false
+	k := s.parked[t]
+	if k == nil || k.endpoint != m.endpoint {
+		return opening{}
 	}
-	c.transport = t
+	s.unpark(t)
 	r.parked.Add(-1)
-	return true
+	c := &connection{mode: m, token: t}
+	s.conns.add(c)
+	return opening{c, k.id}
 }
 
 // remove forgets a connection that had a transport.
 func (r *registry) remove(c *connection) {
 	s := r.shard(c.token)
 	s.mu.Lock()
-	if s.conns[c.token] == c {
-		s.forget(c.token)
-	}
-	s.mu.Unlock()
+	defer s.mu.Unlock()
+	s.conns.remove(c)
 }
 
-// forget takes a token out. A map never shrinks, so one that is empty again after many is given up. Under mu.
-func (s *shard) forget(t token) {
-	s.most = max(s.most, len(s.conns))
-	if delete(s.conns, t); len(s.conns) == 0 && s.most > 64 {
-		s.conns, s.most = make(map[token]*connection), 0
+// change gives a connection another mode of the same endpoint and transport. On its loop, which alone may look at the mode without mu.
+func (r *registry) change(c *connection, m *mode) {
+	s := r.shard(c.token)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	c.mode = m
+}
+
+// unpark forgets a ticket. Under mu.
+func (s *shard) unpark(t token) {
+	if delete(s.parked, t); len(s.parked) == 0 {
+		s.parked = nil
 	}
 }
 
@@ -132,20 +152,21 @@ func (r *registry) sweep(now time.Time) {
 	for i := range r.shards {
 		s := &r.shards[i]
 		s.mu.Lock()
-		for s.head < len(s.parked) && !now.Before(s.parked[s.head].until) {
-			t := s.parked[s.head].token
+		for s.head < len(s.queue) && !now.Before(s.queue[s.head].until) {
+			k := s.queue[s.head]
+			s.queue[s.head] = nil
 			s.head++
-			if c := s.conns[t]; c != nil && c.transport == 0 {
-				s.forget(t)
+			if s.parked[k.token] == k {
+				s.unpark(k.token)
 				r.parked.Add(-1)
 				r.expired.Add(1)
 			}
 		}
 		switch {
-		case s.head == len(s.parked):
-			s.parked, s.head = nil, 0
-		case s.head > 64 && s.head*2 > len(s.parked):
-			s.parked, s.head = append([]parking(nil), s.parked[s.head:]...), 0
+		case s.head == len(s.queue):
+			s.queue, s.head = nil, 0
+		case s.head > 64 && s.head*2 > len(s.queue):
+			s.queue, s.head = append([]*ticket(nil), s.queue[s.head:]...), 0
 		}
 		s.mu.Unlock()
 	}
@@ -157,20 +178,15 @@ func (r *registry) size() int {
 	for i := range r.shards {
 		s := &r.shards[i]
 		s.mu.Lock()
-		n += len(s.conns)
+		n += s.conns.n + len(s.parked)
 		s.mu.Unlock()
 	}
 	return n
 }
 
-func newConnection(e *Endpoint, idIsToken bool) *connection {
-	c := &connection{endpoint: e}
-	_, _ = rand.Read(c.id[:]) // crypto/rand never fails: it ends the process instead
-	c.token = token(c.id)
-	if !idIsToken {
-		_, _ = rand.Read(c.token[:])
-	}
-	return c
+func newToken() (t token) {
+	_, _ = rand.Read(t[:]) // crypto/rand never fails: it ends the process instead
+	return t
 }
 
 var _ = hubrt.ID(token{}) // both are 16 bytes; negotiate version 0 uses one for the other

@@ -12,7 +12,7 @@ func TestParkedConnectionsExpire(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s, e := testSet(t, Config{ParkedTimeout: 15 * time.Second}, Options{})
 		r := s.registry
-		park := func() *connection {
+		park := func() *ticket {
 			c, err := r.park(e, false)
 			if err != nil {
 				t.Fatal(err)
@@ -20,42 +20,43 @@ func TestParkedConnectionsExpire(t *testing.T) {
 			return c
 		}
 		lost, used := park(), park()
-		if !r.claim(used, WebSockets) {
+		opened := r.claim(used.token, &e.text)
+		if opened.conn == nil || opened.id != used.id {
 			t.Fatal("a parked connection could not be claimed")
 		}
 		time.Sleep(10 * time.Second)
 		late := park()
 		time.Sleep(5*time.Second - 1)
 		r.sweep(time.Now())
-		if c, _ := r.find(e, lost.token); c == nil {
+		if _, known := r.find(e, lost.token); !known {
 			t.Error("gone before its time")
 		}
 		time.Sleep(1)
 		r.sweep(time.Now())
-		if c, _ := r.find(e, lost.token); c != nil {
+		if _, known := r.find(e, lost.token); known {
 			t.Error("still there after its time")
 		}
-		if r.claim(lost, WebSockets) {
+		if r.claim(lost.token, &e.text).conn != nil {
 			t.Error("an expired connection could be claimed")
 		}
-		if c, has := r.find(e, used.token); c != used || has != WebSockets {
+		if has, known := r.find(e, used.token); !known || has != WebSockets {
 			t.Error("a connection in use was removed")
 		}
-		if c, _ := r.find(e, late.token); c == nil {
+		if has, known := r.find(e, late.token); !known || has != 0 {
 			t.Error("a younger connection was removed")
 		}
 		if st := s.Stats(); st.Parked != 1 || st.Expired != 1 || st.Connections != 2 {
 			t.Errorf("stats %+v", st)
 		}
-		r.remove(used)
+		r.remove(opened.conn)
 		time.Sleep(time.Minute)
 		r.sweep(time.Now())
 		if st := s.Stats(); st.Parked != 0 || st.Expired != 2 || st.Connections != 0 {
 			t.Errorf("stats at the end %+v", st)
 		}
 		for i := range r.shards {
-			if r.shards[i].parked != nil {
-				t.Error("an empty shard keeps its queue")
+			if r.shards[i].queue != nil || r.shards[i].parked != nil || r.shards[i].conns.slots != nil {
+				t.Error("an empty shard keeps memory")
 			}
 		}
 	})
@@ -64,7 +65,7 @@ func TestParkedConnectionsExpire(t *testing.T) {
 func TestParkedConnectionsAreBounded(t *testing.T) {
 	t.Parallel()
 	s, e := testSet(t, Config{MaxParked: 2}, Options{})
-	var first *connection
+	var first *ticket
 	for range 2 {
 		c, err := s.registry.park(e, false)
 		if err != nil {
@@ -75,7 +76,7 @@ func TestParkedConnectionsAreBounded(t *testing.T) {
 	if w := do(s, "POST", "/hub/negotiate"); w.Code != 503 || w.Header().Get("Retry-After") == "" || !strings.Contains(w.Body.String(), "2 negotiated") {
 		t.Errorf("over the bound: %d %q", w.Code, w.Body)
 	}
-	s.registry.claim(first, WebSockets)
+	s.registry.claim(first.token, &e.text)
 	if w := do(s, "POST", "/hub/negotiate"); w.Code != 200 {
 		t.Errorf("with room again: %d", w.Code)
 	}
@@ -94,7 +95,7 @@ func TestOneRequestClaims(t *testing.T) {
 	var wg sync.WaitGroup
 	won := make(chan bool, 16)
 	for range cap(won) {
-		wg.Go(func() { won <- s.registry.claim(c, WebSockets) })
+		wg.Go(func() { won <- s.registry.claim(c.token, &e.text).conn != nil })
 	}
 	wg.Wait()
 	close(won)

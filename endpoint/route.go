@@ -12,12 +12,12 @@ import (
 
 // decide is the heart of the endpoint: it answers a request, or says which connection its upgrade opens (wire contract, section 3).
 // The caller has authenticated the request; user may be nil.
-func (e *Endpoint) decide(r *http.Request, negotiate bool, user *auth.Identity) (answer response, opened *connection) {
+func (e *Endpoint) decide(r *http.Request, negotiate bool, user *auth.Identity) (answer response, opened opening) {
 	if e.opt.RequireUser && user == nil {
-		return empty(http.StatusUnauthorized), nil
+		return empty(http.StatusUnauthorized), opening{}
 	}
 	if negotiate {
-		return e.negotiate(r), nil
+		return e.negotiate(r), opening{}
 	}
 	id, hasID := e.requestToken(r)
 	switch r.Method {
@@ -37,7 +37,7 @@ func (e *Endpoint) decide(r *http.Request, negotiate bool, user *auth.Identity) 
 	default:
 		answer = text(http.StatusMethodNotAllowed, "")
 	}
-	return answer, nil
+	return answer, opening{}
 }
 
 const (
@@ -63,28 +63,30 @@ func (e *Endpoint) requestToken(r *http.Request) (t token, given bool) {
 }
 
 // upgrade decides on a valid WebSocket upgrade.
-func (e *Endpoint) upgrade(r *http.Request, t token, given bool) (response, *connection) {
+func (e *Endpoint) upgrade(r *http.Request, t token, given bool) (response, opening) {
 	if !e.originAllowed(r) {
-		return empty(http.StatusForbidden), nil
+		return empty(http.StatusForbidden), opening{}
 	}
-	var c *connection
 	var has Transports
 	if given {
-		if c, has = e.set.registry.find(e, t); c == nil {
-			return response{status: http.StatusNotFound, body: textUnknownID}, nil
+		var known bool
+		if has, known = e.set.registry.find(e, t); !known {
+			return response{status: http.StatusNotFound, body: textUnknownID}, opening{}
 		}
 	}
 	switch {
 	case e.opt.Transports&WebSockets == 0:
-		return text(http.StatusNotFound, textDisabled(WebSockets)), nil
-	case c == nil: // without negotiate (wire contract, section 2.3)
-		return response{}, e.set.registry.add(e, WebSockets)
+		return text(http.StatusNotFound, textDisabled(WebSockets)), opening{}
+	case !given: // without negotiate (wire contract, section 2.3)
+		return response{}, e.set.registry.add(&e.text)
 	case has != 0 && has != WebSockets:
-		return text(http.StatusBadRequest, textChange), nil
-	case !e.set.registry.claim(c, WebSockets):
-		return text(http.StatusConflict, ""), nil
+		return text(http.StatusBadRequest, textChange), opening{}
 	}
-	return response{}, c
+	opened := e.set.registry.claim(t, &e.text)
+	if opened.conn == nil {
+		return text(http.StatusConflict, ""), opening{}
+	}
+	return response{}, opened
 }
 
 // attach answers a GET for one of the transports that are not built yet: the checks come in the reference's order, then the transport is switched off.
@@ -92,9 +94,9 @@ func (e *Endpoint) attach(t token, given bool, want Transports, header http.Head
 	if !given {
 		return response{http.StatusBadRequest, header, textIDRequired}
 	}
-	c, has := e.set.registry.find(e, t)
+	has, known := e.set.registry.find(e, t)
 	switch {
-	case c == nil:
+	case !known:
 		return response{http.StatusNotFound, header, textUnknownID}
 	case e.opt.Transports&want != 0 && has != 0 && has != want:
 		return response{http.StatusBadRequest, header, textChange}
@@ -107,9 +109,9 @@ func (e *Endpoint) send(t token, given bool) response {
 	if !given {
 		return text(http.StatusBadRequest, textIDRequired)
 	}
-	c, has := e.set.registry.find(e, t)
+	has, known := e.set.registry.find(e, t)
 	switch {
-	case c == nil:
+	case !known:
 		return text(http.StatusNotFound, textUnknownID)
 	case has == WebSockets:
 		return text(http.StatusMethodNotAllowed, textNoPost)
@@ -122,7 +124,7 @@ func (e *Endpoint) delete(t token, given bool) response {
 	if !given {
 		return text(http.StatusBadRequest, textIDRequired)
 	}
-	if c, _ := e.set.registry.find(e, t); c == nil {
+	if _, known := e.set.registry.find(e, t); !known {
 		return text(http.StatusNotFound, textUnknownID)
 	}
 	return text(http.StatusBadRequest, textNoDelete)

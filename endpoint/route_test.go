@@ -176,7 +176,7 @@ func TestStatus(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			active := s.registry.add(e, WebSockets)
+			active := s.registry.add(&e.text).conn
 			target := strings.NewReplacer("PARKED", parked.token.String(), "PUBLIC", parked.id.String(), "ACTIVE", active.token.String()).Replace(tt.target)
 			w := do(s, tt.method, target, tt.header...)
 			if w.Code != tt.status || w.Body.String() != tt.body {

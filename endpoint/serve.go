@@ -39,8 +39,8 @@ func (s *Set) Serve(x *http1.Exchange) {
 
 func (e *Endpoint) serve(x *http1.Exchange, negotiate bool, user *auth.Identity) {
 	r := x.Request()
-	answer, c := e.decide(r, negotiate, user)
-	if c == nil {
+	answer, o := e.decide(r, negotiate, user)
+	if o.conn == nil {
 		answer.to(x)
 		return
 	}
@@ -48,21 +48,22 @@ func (e *Endpoint) serve(x *http1.Exchange, negotiate bool, user *auth.Identity)
 	if e.opt.KeepHead {
 		head = bytes.Clone(x.Head())
 	}
-	x.Upgrade(ws.AppendUpgrade(nil, r, &e.opt.WebSocket), c.open(x.Conn(), user, head))
+	x.Upgrade(ws.AppendUpgrade(nil, r, &e.opt.WebSocket), o.conn.open(x.Conn(), o.id, user, head))
 }
 
 // open makes the WebSocket and the hub connection. Loop only.
-func (c *connection) open(ec *engine.Conn, user *auth.Identity, head []byte) engine.Handler {
-	c.socket = ws.NewConn(ec, &c.endpoint.opt.WebSocket, c)
-	c.hub = c.endpoint.hub.Open(c, hubrt.Peer{
-		ID:        c.id,
+func (c *connection) open(ec *engine.Conn, id hubrt.ID, user *auth.Identity, head []byte) engine.Handler {
+	e := c.mode.endpoint
+	c.socket.Begin(ec, &e.opt.WebSocket, c)
+	c.hub = e.hub.Open(c, hubrt.Peer{
+		ID:        id,
 		User:      user,
 		Head:      head,
 		Remote:    ec.Remote(),
 		Transport: WebSockets.String(),
 		Binary:    true,
 	})
-	return c.socket
+	return &c.socket
 }
 
 // ServeHTTP answers a request of net/http; one that is for no hub gets 404. An upgrade is hijacked and its connection moved into the loops.
@@ -84,21 +85,21 @@ func (s *Set) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			return
 		}
 	}
-	answer, c := e.decide(r, negotiate, user)
-	if c == nil {
+	answer, o := e.decide(r, negotiate, user)
+	if o.conn == nil {
 		answer.write(w)
 		return
 	}
-	if err := e.hijack(w, r, c, user); err != nil {
+	if err := e.hijack(w, r, o, user); err != nil {
 		s.cfg.Logger.Error("connection not taken over from net/http", "path", r.URL.Path, "error", err)
 	}
 }
 
 // hijack takes the TCP connection from net/http. Before it is hijacked an error is answered; afterwards the connection is just closed.
-func (e *Endpoint) hijack(w http.ResponseWriter, r *http.Request, c *connection, user *auth.Identity) error {
+func (e *Endpoint) hijack(w http.ResponseWriter, r *http.Request, o opening, user *auth.Identity) error {
 	nc, buf, err := http.NewResponseController(w).Hijack()
 	if err != nil {
-		e.set.registry.remove(c)
+		e.set.registry.remove(o.conn)
 		response{http.StatusNotImplemented, headerText, "a WebSocket cannot be opened on this HTTP version or through this middleware"}.write(w)
 		return err
 	}
@@ -111,11 +112,11 @@ func (e *Endpoint) hijack(w http.ResponseWriter, r *http.Request, c *connection,
 		upgrade := ws.AppendUpgrade(nil, r, &e.opt.WebSocket)
 		err = e.set.cfg.Engine.Attach(nc, unread, func(ec *engine.Conn) engine.Handler {
 			ec.Write(upgrade)
-			return c.open(ec, user, head)
+			return o.conn.open(ec, o.id, user, head)
 		})
 	}
 	if err != nil {
-		e.set.registry.remove(c)
+		e.set.registry.remove(o.conn)
 		const sorry = "a WebSocket needs a plain TCP or unix connection on this mount"
 		_, _ = fmt.Fprintf(nc, "HTTP/1.1 501 Not Implemented\r\nContent-Type: text/plain\r\nConnection: close\r\nContent-Length: %d\r\n\r\n%s", len(sorry), sorry)
 		_ = nc.Close()
