@@ -20,9 +20,8 @@ var partOf = []struct{ function, part string }{
 	{"engine.(*memory).report", simulated},
 	{"engine.(*Engine).DialSink", simulated},
 	{"engine.(*Sink).", simulated},
-	{"ws.NewConn", "ws: connection"},
-	{"endpoint.newConnection", "endpoint: connection and token"},
-	{"endpoint.(*registry).", "endpoint: registry by token"},
+	{"endpoint.(*index).", "endpoint: registry by token"},
+	{"endpoint.(*registry).", webSocket},
 	{"endpoint.(*Endpoint).serve", "request head"},
 	{"hubrt.(*shard).open", "hubrt: connection, context, loop's list"},
 	{"hubrt.(*registry).add", "hubrt: registry by id"},
@@ -35,6 +34,9 @@ var partOf = []struct{ function, part string }{
 
 // simulated is what only the simulation has. It is no cost of a connection.
 const simulated = "(the simulated far end)"
+
+// webSocket is one object for three jobs.
+const webSocket = "endpoint: connection, token, WebSocket"
 
 // part is what one part of all connections takes.
 type part struct {
