@@ -94,7 +94,7 @@ func (co *coordinator) ramp() {
 	co.tell(command{Do: doRamp, Run: rand.N(uint32(maxRuns))})
 	next := co.began
 	for co.over == nil && co.ramped < len(co.workers) {
-		next += int64(rampTick)
+		next = nextTick(next, co.clock.now(), rampTick)
 		co.wait(next, func() bool { return co.ramped == len(co.workers) })
 		co.sample()
 	}
@@ -132,7 +132,7 @@ func (co *coordinator) measure() {
 	co.phase = phaseWarmUp
 	co.tell(command{Do: doBegin, Start: start, From: co.from, Until: co.until})
 	for next := start; co.over == nil && next < co.from; {
-		next = min(next+int64(runTick), co.from)
+		next = min(nextTick(next, co.clock.now(), runTick), co.from)
 		co.wait(next, nil)
 		co.sample()
 	}
@@ -146,7 +146,7 @@ func (co *coordinator) measure() {
 	co.curves.begin()
 	cpu, use, busy := co.lastCPU, co.lastUse, co.busy
 	for next := co.from; co.over == nil && next < co.until && !co.allBack(); {
-		next = min(next+int64(runTick), co.until)
+		next = min(nextTick(next, co.clock.now(), runTick), co.until)
 		co.wait(next, co.allBack)
 		co.sample()
 		co.lookForTheEnd()
@@ -165,6 +165,13 @@ func (co *coordinator) measure() {
 			r.Client.Others = max(0, (co.busy-busy).Seconds()/r.Seconds-s.Cores-r.Client.Cores)
 		}
 	}
+}
+
+// nextTick is the tick after last that is not over yet; a sample of a very short time would be noise.
+func nextTick(last, now int64, tick time.Duration) int64 {
+	for last += int64(tick); last < now+int64(tick)/4; last += int64(tick) {
+	}
+	return last
 }
 
 // allBack says that the storm is over.

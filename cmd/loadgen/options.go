@@ -129,7 +129,7 @@ func (o *options) flagSet() *flag.FlagSet {
 	fs.IntVar(&o.procs, "procs", o.procs, "processes that share the load; their histograms are merged")
 	fs.IntVar(&o.loops, "loops", 0, "event loops per process (default: the processors, divided by -procs)")
 	fs.IntVar(&o.dialers, "dialers", 64, "connection attempts at a time, per process")
-	fs.IntVar(&o.sources, "sources", 0, "source addresses 127.0.0.1 to 127.0.0.N when the target is a loopback address (default: one for every 20,000 connections; 16 for churn and storm)")
+	fs.IntVar(&o.sources, "sources", 0, "source addresses 127.0.0.1 to 127.0.0.N when the target is a loopback address (default: one for every 10,000 connections; 16 for churn and storm)")
 	fs.BoolVar(&o.skip, "skip-negotiate", false, "open the WebSocket without negotiating")
 	fs.StringVar(&o.token, "token", "", "bearer token: goes into the Authorization header")
 	fs.Var(&o.headers, "header", "`'Name: value'` that goes with negotiate and upgrade; may be repeated")
