@@ -79,8 +79,10 @@ func (k *call) Run(*engine.Loop) {
 		c.called(k)
 	case kindReply:
 		c.replies--
+		c.waitBytes -= k.size
 		c.answer(k)
 		k.free()
+		c.settle()
 	default:
 		kind, err := k.kind, k.err
 		k.free()
@@ -170,12 +172,17 @@ func (c *Conn) callInline(m *codec.Message, t *method.Method[*Context]) {
 	// The method has queued something, as far as can be told, and this must come behind it.
 	s.local.keep(out)
 	k := calls.Get().(*call)
-	*k = call{conn: c, kind: kindReply, err: err, fatal: fatal}
+	*k = call{conn: c, kind: kindReply, size: callOverhead, err: err, fatal: fatal}
 	if !fatal {
 		k.out = getBuffer(len(out))
 		k.out.b = append(k.out.b, out...)
+		k.size += uint32(cap(k.out.b))
 	}
 	c.replies++
+	c.waitBytes += k.size
+	if int(c.waitBytes) > s.hub.opt.InputBuffer {
+		c.flags |= flagFull // the client must not pile them up
+	}
 	if !s.loop.Post(k) {
 		k.free()
 	}

@@ -66,7 +66,7 @@ type Conn struct {
 	scanned   uint32 // bytes of in that are known to hold no end of a record
 	calls     uint32 // accepted and not finished
 	waiting   uint32 // of these: not handed to a worker, or behind another there
-	waitBytes uint32 // of the waiting calls
+	waitBytes uint32 // of the waiting calls and of the queued replies
 	replies   uint32 // replies of inline calls that are queued to the loop
 	pingAt    uint32 // second of the next ping; before: when the handshake must be done; leaving: when the patience with running calls ends
 	seen      uint32 // second of the client's last message
