@@ -66,7 +66,7 @@ func (r *results) chart() string {
 	}
 	p("<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 %d %d\" width=\"%d\" height=\"%d\" role=\"img\" aria-labelledby=\"title\">\n", chartWidth, height, chartWidth, height)
 	p("<title id=\"title\">Server CPU time per message, as a ratio to the limit</title>\n")
-	p("<style>text{font:13px system-ui,sans-serif;fill:#1f2933}.head{font-size:16px;font-weight:600}.title{font-weight:600}.name{text-anchor:end}.axis{fill:#616e7c;font-size:11px;text-anchor:middle}.note{fill:#616e7c;font-size:12px}.ours{fill:#0b7285}.peer{fill:#adb5bd}.grid{stroke:#e4e7eb}.one{stroke:#c92a2a;stroke-width:1.5}</style>\n")
+	p("<style>text{font:13px system-ui,sans-serif;fill:#1f2933;paint-order:stroke;stroke:#fff;stroke-width:4px;stroke-linejoin:round}.head{font-size:16px;font-weight:600}.title{font-weight:600}.name{text-anchor:end}.axis{fill:#616e7c;font-size:11px;text-anchor:middle}.note{fill:#616e7c;font-size:12px}.ours{fill:#0b7285}.peer{fill:#adb5bd}.grid{stroke:#e4e7eb}.one{stroke:#c92a2a;stroke-width:1.5}</style>\n")
 	p("<rect width=\"%d\" height=\"%d\" fill=\"#ffffff\"/>\n", chartWidth, height)
 	head := "Server CPU time per message, as a ratio to the limit"
 	if r.Quick {

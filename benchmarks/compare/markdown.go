@@ -14,7 +14,7 @@ func (r *results) markdown() string {
 	if r.Quick {
 		p("**A smoke run (`-quick`): it shows that everything runs. Its figures mean nothing.**\n\n")
 	}
-	p("Made by `%s` from %s to %s; `make bench` makes it anew. How it is measured, and the servers, are at the end.\n", r.Command,
+	p("Made by `%s` at commit %s from %s to %s; `make bench` makes it anew. How it is measured, and the servers, are at the end.\n", r.Command, r.Commit,
 		r.Began.Format("2006-01-02 15:04 UTC"), r.Ended.Format("2006-01-02 15:04 UTC"))
 	p("What survives a noisy machine is the server's CPU time per message as a ratio to the limit in the same round; differences below 10 %% mean nothing.\n\n")
 	r.writeBars(p)
@@ -129,12 +129,7 @@ func (r *results) writeFigures(p printer) {
 	p("## Figure by figure\n\n")
 	for _, f := range r.Figures {
 		p("### %s\n\n", f.Title)
-		for i := range f.Rows { // the load differs when a method is called otherwise
-			w := &f.Rows[i]
-			if i == 0 || w.Command != f.Rows[i-1].Command {
-				p("From %s on: `loadgen %s … http://127.0.0.1:PORT/bench`\n\n", w.Title, w.Command)
-			}
-		}
+		f.writeLoads(p)
 		p("| Server | Median, %s | Least to most | Ratio | Per second | Server cores | p99 latency |\n| --- | --- | --- | --- | --- | --- | --- |\n", f.Unit)
 		for i := range f.Rows {
 			w := &f.Rows[i]
@@ -157,6 +152,26 @@ func (r *results) writeFigures(p printer) {
 			}
 		}
 		p("\n")
+	}
+}
+
+// writeLoads names the load, or the loads when a method has another name on some servers.
+func (f *figure) writeLoads(p printer) {
+	var commands []string
+	servers := map[string][]string{}
+	for i := range f.Rows {
+		w := &f.Rows[i]
+		if servers[w.Command] == nil {
+			commands = append(commands, w.Command)
+		}
+		servers[w.Command] = append(servers[w.Command], w.Title)
+	}
+	for _, c := range commands {
+		of := ""
+		if len(commands) > 1 {
+			of = " (" + strings.Join(servers[c], ", ") + ")"
+		}
+		p("Load%s: `loadgen %s … http://127.0.0.1:PORT/bench`\n\n", of, c)
 	}
 }
 

@@ -66,7 +66,7 @@ type figure struct {
 	part *part
 }
 
-// values are those of the runs that count.
+// values are those of the runs that count. Only a value can be 0: the others have then not been measured.
 func (r *row) values(of func(*sample) float64) []float64 {
 	var v []float64
 	for i := range r.Samples {
@@ -79,7 +79,18 @@ func (r *row) values(of func(*sample) float64) []float64 {
 	return v
 }
 
-func (r *row) value() float64 { return median(r.values(func(s *sample) float64 { return s.Value })) }
+// all are the values of the runs that count.
+func (r *row) all() []float64 {
+	var v []float64
+	for i := range r.Samples {
+		if s := &r.Samples[i]; s.Error == "" {
+			v = append(v, s.Value)
+		}
+	}
+	return v
+}
+
+func (r *row) value() float64 { return median(r.all()) }
 func (r *row) ratio() float64 { return median(r.values(func(s *sample) float64 { return s.Ratio })) }
 
 // row finds a server's row; nil: it has none.
@@ -145,7 +156,7 @@ func (b *bench) measure(ctx context.Context) *results {
 func (b *bench) tell(f *figure, s *server, round, rounds int, x *sample) {
 	text := formatValue(x.Value) + " " + f.Unit
 	if x.Error != "" {
-		text = "no figure: " + x.Error
+		text = "no figure: " + firstLine(x.Error)
 	} else if x.Note != "" {
 		text += " (" + x.Note + ")"
 	}

@@ -6,8 +6,10 @@ import (
 	"fmt"
 	"math"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"runtime"
+	"strconv"
 	"strings"
 	"time"
 )
@@ -17,6 +19,7 @@ type results struct {
 	Began   time.Time `json:"began"`
 	Ended   time.Time `json:"ended"`
 	Command string    `json:"command"`
+	Commit  string    `json:"commit"`
 	Quick   bool      `json:"quick,omitempty"`
 	Rounds  int       `json:"rounds"`
 	Pinned  string    `json:"pinned"`
@@ -48,7 +51,9 @@ type machine struct {
 func thisMachine() machine {
 	m := machine{Processors: runtime.NumCPU(), Go: runtime.Version()}
 	m.CPU = procValue("/proc/cpuinfo", "model name")
-	m.Memory = procValue("/proc/meminfo", "MemTotal")
+	if kib, err := strconv.ParseFloat(strings.TrimSuffix(procValue("/proc/meminfo", "MemTotal"), " kB"), 64); err == nil {
+		m.Memory = fmt.Sprintf("%.1f GiB", kib/(1<<20))
+	}
 	if b, err := os.ReadFile("/proc/sys/kernel/osrelease"); err == nil {
 		m.Kernel = "Linux " + strings.TrimSpace(string(b))
 	}
@@ -69,9 +74,22 @@ func procValue(file, key string) string {
 	return ""
 }
 
+// commit is what was measured: the revision, and whether files were changed after it.
+func commit(root string) string {
+	rev, err := exec.Command("git", "-C", root, "rev-parse", "--short=12", "HEAD").Output()
+	if err != nil {
+		return "(unknown)"
+	}
+	text := strings.TrimSpace(string(rev))
+	if changes, err := exec.Command("git", "-C", root, "status", "--porcelain", "--untracked-files=no").Output(); err != nil || len(changes) > 0 {
+		text += " with changes"
+	}
+	return text
+}
+
 func (b *bench) newResults() *results {
 	o := b.opts
-	r := &results{Began: time.Now().UTC().Truncate(time.Second), Command: o.commandRun, Quick: o.quick, Rounds: o.rounds, Machine: thisMachine()}
+	r := &results{Began: time.Now().UTC().Truncate(time.Second), Command: o.commandRun, Commit: commit(o.root), Quick: o.quick, Rounds: o.rounds, Machine: thisMachine()}
 	if o.quick {
 		r.Rounds = 1
 	}
@@ -130,7 +148,7 @@ func (r *results) failure() error {
 
 // spread is the least and the greatest value of the runs that count.
 func (r *row) spread() (least, most float64) {
-	v := r.values(func(s *sample) float64 { return s.Value })
+	v := r.all()
 	least, most = math.NaN(), math.NaN()
 	for i, x := range v {
 		if i == 0 || x < least {
