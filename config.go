@@ -29,6 +29,9 @@ type Config struct {
 	Workers int
 	// WorkerQueue is how many calls of all clients may wait for a worker; over it the connections concerned are not read. Default 64 x Workers.
 	WorkerQueue int
+	// SendQueue is how many bytes of sends and joins may wait for one event loop; over it they fail with ErrSendQueueFull, so that a sender that is faster than the
+	// loops cannot fill memory. A message to many counts in full at each loop. Default 64 MiB.
+	SendQueue int
 	// Authenticate says who a request comes from, before anything else is done with it. Default: nobody is a user.
 	Authenticate auth.Authenticator
 	// ParkedTimeout is how long a negotiated connection waits for its transport. Default 15 s.
@@ -109,6 +112,7 @@ func (c *Config) RegisterFlags(fs *flag.FlagSet) {
 	dur(&c.Engine.Linger, "linger", "how long the end of a connection waits for its last bytes (default 5s)")
 	num(&c.Workers, "workers", "goroutines that run hub methods, at most (default 256)")
 	num(&c.WorkerQueue, "worker-queue", "calls that may wait for a worker (default 64 x workers)")
+	num(&c.SendQueue, "send-queue", "bytes of sends that may wait for one event loop; over it sends fail (default 64 MiB)")
 
 	num(&c.HTTP.MaxHead, "http-max-head", "bytes of an HTTP head (default 16 KiB)")
 	num(&c.HTTP.MaxHeaders, "http-max-headers", "lines of an HTTP head (default 100)")
@@ -181,7 +185,8 @@ func (c *Config) prepare() error {
 		name  string
 		value int64
 	}{
-		{"Workers", int64(c.Workers)}, {"WorkerQueue", int64(c.WorkerQueue)}, {"MaxParked", int64(c.MaxParked)}, {"ParkedTimeout", int64(c.ParkedTimeout)},
+		{"Workers", int64(c.Workers)}, {"WorkerQueue", int64(c.WorkerQueue)}, {"SendQueue", int64(c.SendQueue)},
+		{"MaxParked", int64(c.MaxParked)}, {"ParkedTimeout", int64(c.ParkedTimeout)},
 	} {
 		if n.value < 0 {
 			errs = append(errs, fmt.Errorf("Config.%s is %d: want 0 (the default) or more", n.name, n.value))

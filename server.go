@@ -66,6 +66,7 @@ func New(cfg Config) (*Server, error) {
 		Loops:        eng.Loops(),
 		Workers:      cfg.Workers,
 		WorkerQueue:  cfg.WorkerQueue,
+		SendQueue:    cfg.SendQueue,
 		AppendHeader: ws.AppendHeader,
 		Logger:       cfg.Logger,
 	})

@@ -50,5 +50,11 @@ const (
 	Close  = limits.Close
 )
 
+// What errors.Is finds in the errors of sends and joins, documented where they are defined.
+var (
+	ErrSendQueueFull = hubrt.ErrSendQueueFull
+	ErrTooManyGroups = hubrt.ErrTooManyGroups
+)
+
 // Errorf makes a HubError: the only error whose text reaches a client when detailed errors are off.
 func Errorf(format string, a ...any) *HubError { return hubrt.Errorf(format, a...) }

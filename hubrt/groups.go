@@ -18,7 +18,7 @@ type Groups struct {
 // ErrTooManyGroups is what errors.Is finds in the error of a join over Options.MaxGroups.
 var ErrTooManyGroups = errors.New("hubrt: too many groups")
 
-// Add is idempotent; an unknown connection is nothing. Group names have regard to case. Errors: an empty name; over MaxGroups.
+// Add is idempotent; an unknown connection is nothing. Group names have regard to case. Errors: an empty name; over MaxGroups; ErrSendQueueFull.
 func (g Groups) Add(connectionID, group string) error {
 	if group == "" {
 		return errNoGroupName
@@ -74,6 +74,9 @@ func (c *Conn) join(name string) error {
 	if len(subs.names) >= h.opt.MaxGroups {
 		return fmt.Errorf("%w: the connection is in %d, which is MaxGroups", ErrTooManyGroups, len(subs.names))
 	}
+	if err := s.room(); err != nil {
+		return err
+	}
 	name = h.groups.add(name, s.loop.Index())
 	subs.names = append(subs.names, name)
 	c.change(name, false)
@@ -104,7 +107,7 @@ func (c *Conn) leave(name string) {
 func (c *Conn) change(name string, leave bool) {
 	t := changes.Get().(*change)
 	*t = change{c, name, leave}
-	if !c.ctx.shard.post(t) {
+	if !c.ctx.shard.post(t, sendOverhead) {
 		changes.Put(t) // the loop has stopped, and its memberships with it
 	}
 }
@@ -123,6 +126,7 @@ func (t *change) Run(*engine.Loop) {
 	*t = change{}
 	changes.Put(t)
 	s := c.ctx.shard
+	s.begins(sendOverhead)
 	switch {
 	case leave && !s.leave(c, name):
 		// The connection's end was faster, and has dropped the membership.

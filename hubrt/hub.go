@@ -189,10 +189,3 @@ func (h *Hub) Clients() Clients { return Clients{h} }
 
 // Groups changes memberships from outside a hub method.
 func (h *Hub) Groups() Groups { return Groups{h} }
-
-// post queues a send or a membership change. It counts them, so that the loop knows whether its own inline method has queued something that its
-// reply must not overtake.
-func (s *shard) post(t engine.Task) bool {
-	s.local.posts.Add(1)
-	return s.loop.Post(t)
-}

@@ -18,6 +18,7 @@ type RuntimeConfig struct {
 	Loops        []*engine.Loop                              // in the order of their Index
 	Workers      int                                         // goroutines that run hub methods and hooks, at most; default 256; started on demand
 	WorkerQueue  int                                         // calls waiting for a worker, all clients; default 64 x Workers
+	SendQueue    int                                         // bytes of sends that wait for one loop; default 64 MiB; see ErrSendQueueFull
 	AppendHeader func(dst []byte, binary bool, n int) []byte // transport header of shared frames; nil: none
 	Logger       *slog.Logger                                // nil: silence
 }
@@ -25,6 +26,7 @@ type RuntimeConfig struct {
 const (
 	defaultWorkers     = 256
 	defaultWorkerQueue = 64 // times Workers
+	defaultSendQueue   = 64 << 20
 )
 
 // Runtime holds the workers and hubs of a server. All methods may be called on any goroutine.
@@ -43,6 +45,7 @@ type Runtime struct {
 	busy         atomic.Int64 // connections and jobs that have not ended: what Drain waits for
 	idle         chan struct{}
 	published    atomic.Int64
+	refused      atomic.Int64 // sends and joins that found a queue full
 	callsWaiting atomic.Int64
 	callsRunning atomic.Int64
 }
@@ -53,7 +56,8 @@ type local struct {
 	message codec.Message // loop
 	args    method.Args   // loop: of inline calls
 	out     []byte        // loop: the record being written
-	posts   atomic.Int64  // sends and membership changes that were posted to the loop
+	posts   atomic.Int64  // any goroutine (atomic): sends and membership changes that were posted to the loop
+	queued  atomic.Int64  // any goroutine (atomic): bytes of those that have not run
 
 	counters counters
 	_        [64]byte // the next loop's counters are on another cache line
@@ -66,6 +70,9 @@ func NewRuntime(cfg RuntimeConfig) *Runtime {
 	}
 	if cfg.WorkerQueue <= 0 {
 		cfg.WorkerQueue = defaultWorkerQueue * cfg.Workers
+	}
+	if cfg.SendQueue <= 0 {
+		cfg.SendQueue = defaultSendQueue
 	}
 	if cfg.AppendHeader == nil {
 		cfg.AppendHeader = func(dst []byte, _ bool, _ int) []byte { return dst }

@@ -12,6 +12,9 @@ type Stats struct {
 	Panics      int64 // of methods and hooks
 	Published   int64 // Target.Send calls
 
+	SendBytes    int64 // now: of sends and membership changes that wait for the loops
+	SendsRefused int64 // sends and joins that failed with ErrSendQueueFull
+
 	CallsWaiting, CallsRunning, Workers int64 // now; inline calls are in none of these
 
 	RateWaits, RateRejects, RateCloses int64 // records over the rate, by limits.Mode
@@ -28,12 +31,14 @@ func (rt *Runtime) Stats() Stats {
 	s := Stats{
 		Connections:  rt.connections.Load(),
 		Published:    rt.published.Load(),
+		SendsRefused: rt.refused.Load(),
 		CallsWaiting: rt.callsWaiting.Load(),
 		CallsRunning: rt.callsRunning.Load(),
 		Workers:      int64(rt.pool.size()),
 	}
 	for i := range rt.locals {
 		c := &rt.locals[i].counters
+		s.SendBytes += rt.locals[i].queued.Load()
 		s.Handshakes += c.handshakes.Load()
 		s.MessagesIn += c.messagesIn.Load()
 		s.Calls += c.calls.Load()

@@ -36,7 +36,7 @@ var errNoMethodName = errors.New("hubrt: the name of the client's method is empt
 
 // Send calls a method of the receivers. It encodes the call once per protocol in use and queues it; it returns when the message is queued, not when it
 // is received, and does not keep args. What one goroutine sends to a connection, directly or by a group, arrives in the order sent.
-// Errors: an argument that cannot be encoded; an empty group name; an empty method name. Then nobody gets anything.
+// It never waits. Errors: an argument that cannot be encoded; an empty group name; an empty method name; ErrSendQueueFull. Then nobody gets anything.
 func (t Target) Send(method string, args ...any) error {
 	switch {
 	case t.hub == nil || t.kind == toNobody:
@@ -63,25 +63,18 @@ func (t Target) Send(method string, args ...any) error {
 	}
 	switch t.kind {
 	case toAll:
-		h.publishAll(&frames, t.exceptions())
+		return h.publishAll(&frames, t.exceptions())
 	case toClients:
-		h.publishTo(&frames, h.find(t.names))
+		return h.publishTo(&frames, h.find(t.names))
 	case toGroup:
-		h.publish(&frames, toGroup, t.name, t.exceptions())
+		return h.publish(&frames, toGroup, t.name, t.exceptions())
 	case toGroups:
-		for _, name := range t.names {
-			h.publish(&frames, toGroup, name, nil)
-		}
+		return h.publishEach(&frames, toGroup, t.names, false)
 	case toUser:
-		h.publish(&frames, toUser, t.name, nil)
-	case toUsers:
-		for i, id := range t.names {
-			if !slices.Contains(t.names[:i], id) {
-				h.publish(&frames, toUser, id, nil)
-			}
-		}
+		return h.publish(&frames, toUser, t.name, nil)
+	default:
+		return h.publishEach(&frames, toUser, t.names, true)
 	}
-	return nil
 }
 
 // exceptions are the connections to leave out; nil: none.
@@ -117,6 +110,10 @@ func (c *Conn) send(method string, args []any) error {
 	if c == nil || c.ctx.gone.Load() {
 		return nil
 	}
+	s := c.ctx.shard
+	if err := s.room(); err != nil {
+		return err
+	}
 	record := getBuffer(minBuffer)
 	b, err := c.protocol().AppendInvocation(record.b, "", method, args)
 	if err != nil {
@@ -125,8 +122,8 @@ func (c *Conn) send(method string, args []any) error {
 	}
 	record.b = b
 	d := deliveries.Get().(*delivery)
-	*d = delivery{c, record}
-	if !c.ctx.shard.post(d) {
+	*d = delivery{c, record, cap(b) + sendOverhead}
+	if !s.post(d, d.queued) {
 		d.free()
 	}
 	return nil
@@ -136,6 +133,7 @@ func (c *Conn) send(method string, args []any) error {
 type delivery struct {
 	conn    *Conn
 	records *buffer
+	queued  int // bytes that it counts for in the loop's queue
 }
 
 var deliveries = sync.Pool{New: func() any { return new(delivery) }}
@@ -148,6 +146,7 @@ func (d *delivery) free() {
 
 // Run writes the records, unless the connection has ended.
 func (d *delivery) Run(*engine.Loop) {
+	d.conn.ctx.shard.begins(d.queued)
 	if d.conn.state == stateOpen {
 		d.conn.link.Write(d.records.b)
 	}
@@ -162,6 +161,7 @@ func (d *delivery) Merge(next engine.Task) bool {
 	}
 	d.records = d.records.grow(len(n.records.b))
 	d.records.b = append(d.records.b, n.records.b...)
+	d.queued += n.queued
 	n.free()
 	return true
 }
