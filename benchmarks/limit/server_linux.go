@@ -32,7 +32,8 @@ type server struct {
 	coalesce        bool
 	log             io.Writer
 
-	conns  []conn // by descriptor
+	conns  []conn // by descriptor, as many as there may be; pages that no connection has touched take no memory
+	tokens int64  // given out
 	all    room
 	groups map[string]*room
 	due    []*room // rooms whose joined is not empty
@@ -43,10 +44,18 @@ type server struct {
 	msg []byte // the frame that is broadcast
 }
 
-const readBuffer = 64 << 10
+const (
+	readBuffer = 64 << 10
+	maxFiles   = 1 << 20
+)
 
 func newServer(at netip.AddrPort, coalesce bool, log io.Writer) (*server, error) {
 	s := &server{epoll: -1, wake: -1, coalesce: coalesce, log: log, groups: map[string]*room{}, in: make([]byte, readBuffer)}
+	var files unix.Rlimit
+	if err := unix.Getrlimit(unix.RLIMIT_NOFILE, &files); err != nil {
+		return nil, fmt.Errorf("getrlimit: %w", err)
+	}
+	s.conns = make([]conn, min(files.Cur, maxFiles))
 	var err error
 	if s.listener, err = listen(at); err != nil {
 		return nil, err
@@ -123,8 +132,8 @@ func (s *server) accept() error {
 		default:
 			return fmt.Errorf("accept4: %w", err)
 		}
-		for fd >= len(s.conns) {
-			s.conns = append(s.conns, conn{})
+		if fd >= len(s.conns) {
+			return fmt.Errorf("more than %d files are open", maxFiles)
 		}
 		s.conns[fd] = conn{open: true, rest: s.conns[fd].rest[:0]}
 		if err := watch(s.epoll, fd, unix.EPOLLIN|unix.EPOLLRDHUP|unix.EPOLLET&(1<<32-1)); err != nil {

@@ -375,7 +375,6 @@ func TestAllocations(t *testing.T) {
 			t.Fatal(err)
 		}
 		near, far := int32(pair[0]), int32(pair[1])
-		s.conns = make([]conn, max(near, far)+1)
 		c := &s.conns[near]
 		*c = conn{open: true, framed: true}
 		drain := make([]byte, 64<<10)
