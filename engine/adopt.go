@@ -37,6 +37,12 @@ func (l *Loop) adopt(s socket, prefix []byte, open func(c *Conn) Handler) {
 
 // post hands s to a loop for adoption.
 func (e *Engine) post(l *Loop, s socket, prefix []byte, open func(c *Conn) Handler) error {
+	if l.hosted != nil {
+		if e.stopping.Load() || !l.hosted.host.enter(s, prefix, open) {
+			return fmt.Errorf("engine: new connection: %w", ErrStopped)
+		}
+		return nil
+	}
 	if e.stopping.Load() || !l.Post(TaskFunc(func(l *Loop) { l.adopt(s, prefix, open) })) {
 		return fmt.Errorf("engine: new connection: %w", ErrStopped)
 	}

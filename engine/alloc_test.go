@@ -27,18 +27,7 @@ func idleLoop(t testing.TB, h Handler) (*Loop, *Conn, *Sink) {
 func (l *Loop) turn() {
 	l.setTime(l.elapsed)
 	n, _ := l.drv.wait(l.events, 0)
-	l.runReady()
-	for i := range l.events[:n] {
-		l.event(&l.events[i])
-	}
-	l.drv.step()
-	l.runTasks()
-	l.runTimers()
-	l.runSecond()
-	l.runAgain()
-	l.runClosed()
-	l.runFlush()
-	l.runFree()
+	l.iterate(n)
 }
 
 func TestAllocations(t *testing.T) {

@@ -1,4 +1,4 @@
-//go:build !linux
+//go:build !darwin && !dragonfly && !freebsd && !linux && !netbsd && !openbsd && !windows
 
 package engine
 
@@ -8,13 +8,10 @@ import (
 	"runtime"
 )
 
-// defaultBackend is what there is without epoll.
+// defaultBackend is what there is without epoll and without gnet.
 const defaultBackend = backendMemory
 
-// noListener is what the memory backend says to Listen.
-var noListener = errNoSockets.Error()
-
-var errNoSockets = errors.New("sockets on " + runtime.GOOS + " need the gnet backend, which this version does not have yet; the epoll backend is for Linux")
+var errNoSockets = errors.New("there is no backend with sockets for " + runtime.GOOS)
 
 func newSocketDriver(*Loop) (driver, error) { return nil, errNoSockets }
 

@@ -10,8 +10,19 @@ import (
 
 // Config tunes an Engine. The zero value has the stated defaults. It is copied by New.
 type Config struct {
-	// Backend is "epoll" (Linux only; the default there) or "memory" (no sockets: tests and simulations; the default
-	// elsewhere until the gnet backend is there).
+	// Backend is "epoll" (Linux only; the default there), "gnet" (gnet's own event loops: Linux, macOS, BSD, Windows; the default
+	// but on Linux) or "memory" (no sockets: tests and simulations; the default where there is nothing else).
+	//
+	// All three keep the same contract, but gnet has no means for some of it, so that backend costs more where it matters little:
+	//   - A paused connection is read on until 16 KiB wait, so it holds up to 80 KiB besides what its handler has left; then it is
+	//     taken out of gnet, and TCP slows the peer. That the peer has reset it meanwhile is seen when it is read or written again.
+	//   - A connection that is paused for long or whose peer has ended its direction takes a second descriptor for a moment. If there
+	//     is none, the first is read on up to InputMax and then reset (InputOverflow), the second ends at once (PeerClosed).
+	//   - There is one listener for all loops. A connection for which there is no descriptor is reset, where epoll leaves it waiting.
+	//   - On Windows there are 64 KiB and a goroutine per connection, what a peer does not take is copied (64 KiB per connection), and
+	//     there are no unix sockets.
+	//
+	// gnet has a logger for the process too: with several engines, what it says there goes to the Logger of the one made last.
 	Backend string
 	// Loops is the number of event loops, each a goroutine; default GOMAXPROCS, at most 1,024.
 	Loops int
@@ -53,6 +64,7 @@ type Config struct {
 // The names of the backends.
 const (
 	backendEpoll  = "epoll"
+	backendGnet   = "gnet"
 	backendMemory = "memory"
 )
 
@@ -93,11 +105,15 @@ func (cfg *Config) check() error {
 		cfg.Backend = defaultBackend
 	case backendEpoll:
 		if defaultBackend != backendEpoll {
-			bad("backend %q is for Linux; on %s there is %q", cfg.Backend, runtime.GOOS, backendMemory)
+			bad("backend %q is for Linux; on %s the default is %q", cfg.Backend, runtime.GOOS, defaultBackend)
+		}
+	case backendGnet:
+		if defaultBackend == backendMemory {
+			bad("backend %q is for Linux, macOS, BSD and Windows; on %s there is %q", cfg.Backend, runtime.GOOS, backendMemory)
 		}
 	case backendMemory:
 	default:
-		bad("backend %q is unknown; there are %q (Linux) and %q", cfg.Backend, backendEpoll, backendMemory)
+		bad("backend %q is unknown; there are %q (Linux), %q and %q", cfg.Backend, backendEpoll, backendGnet, backendMemory)
 	}
 	size("Loops", &cfg.Loops, runtime.GOMAXPROCS(0))
 	if cfg.Loops > maxLoops {

@@ -13,6 +13,8 @@ func init() {
 	backends = append(backends,
 		backend{"epoll tcp", Config{Backend: "epoll", Loops: 2}, overSockets("tcp")},
 		backend{"epoll unix", Config{Backend: "epoll", Loops: 2}, overSockets("unix")},
+		backend{"gnet tcp", Config{Backend: "gnet", Loops: 2}, overSockets("tcp")},
+		backend{"gnet unix", Config{Backend: "gnet", Loops: 2}, overSockets("unix")},
 	)
 }
 

@@ -9,6 +9,7 @@
 // most 1,024 tasks; run timers and, once a second, deadlines; call OnClose of what has ended; write what was queued, with one call
 // per connection; free the slots of what has ended. A panic in a handler ends its connection, not the server.
 //
-// The system calls of a loop are behind a small interface (driver.go) with two forms: epoll on Linux, and connections in memory
-// for tests and simulations. Everything else is the same for both, and one contract suite runs over both.
+// The system calls of a loop are behind a small interface (driver.go) with three forms: epoll on Linux; gnet's event loops, which
+// call ours (hosted.go), elsewhere and by choice; and connections in memory for tests and simulations. Everything else is the same
+// for all, and one contract suite runs over all.
 package engine

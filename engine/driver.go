@@ -3,9 +3,13 @@ package engine
 import (
 	"net"
 	"net/netip"
+	"sync"
 	"syscall"
 	"time"
 )
+
+// acceptRetry is the time after which a lack of descriptors or memory is looked at again.
+const acceptRetry = 100 * time.Millisecond
 
 // driver is what a backend does for one loop: the system calls, or their likeness in memory. Everything else is the same
 // for all backends. All methods but wake are for the loop.
@@ -31,8 +35,9 @@ type driver interface {
 	finish(c *Conn)
 	// close gives the descriptor back; reset: by RST, with what the kernel still holds thrown away.
 	close(c *Conn, reset bool)
-	// detach takes c's descriptor out of the loop. After an error c is as it was.
-	detach(c *Conn) (net.Conn, error)
+	// detach takes c's descriptor out of the loop, with the bytes that the driver has read and the loop has not. After an
+	// error c is as it was.
+	detach(c *Conn) (nc net.Conn, unread []byte, err error)
 	local(c *Conn) net.Addr
 	// drop throws away a socket that was never registered.
 	drop(s socket)
@@ -40,10 +45,11 @@ type driver interface {
 	stop()
 }
 
-// socket is what becomes a connection: a descriptor, or one end of a memory connection.
+// socket is what becomes a connection: a descriptor, one end of a memory connection, or a connection of the gnet backend.
 type socket struct {
 	fd     int32
 	peer   memoryPeer
+	conn   net.Conn
 	remote netip.AddrPort
 }
 
@@ -63,3 +69,31 @@ const (
 	readyHup                       // both directions have ended
 	readyErr                       // an error, as after RST
 )
+
+// reports are events that other goroutines have found: for drivers that do not get all of theirs from a poller.
+type reports struct {
+	mu   sync.Mutex
+	list []event // under mu
+}
+
+// add queues an event. Any goroutine; who calls it wakes the loop.
+func (r *reports) add(slot int32, gen uint32, bits readiness) {
+	r.mu.Lock()
+	r.list = append(r.list, event{slot: slot, gen: gen, bits: bits})
+	r.mu.Unlock()
+}
+
+// take moves as many as there is room for.
+func (r *reports) take(events []event) int {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	n := copy(events, r.list)
+	r.list = r.list[:copy(r.list, r.list[n:])]
+	return n
+}
+
+func (r *reports) pending() bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return len(r.list) > 0
+}

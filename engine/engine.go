@@ -56,6 +56,9 @@ func New(cfg Config) (*Engine, error) {
 		e.loops = append(e.loops, l)
 	}
 	for _, l := range e.loops {
+		if l.hosted != nil {
+			l.drv.wake() // for its first turn
+		}
 		e.running.Go(l.run)
 	}
 	return e, nil
@@ -92,7 +95,7 @@ func (e *Engine) Listen(network, addr string, open func(c *Conn) Handler) (net.A
 		return nil, ErrStopped
 	}
 	if e.cfg.Backend == backendMemory {
-		return nil, fmt.Errorf("engine: listen %s %s: %s", network, addr, noListener)
+		return nil, fmt.Errorf("engine: listen %s %s: the memory backend has no listeners; connections are made with Engine.Dial", network, addr)
 	}
 	ln, at, err := e.listen(network, addr, open)
 	if err != nil {
@@ -105,6 +108,9 @@ func (e *Engine) Listen(network, addr string, open func(c *Conn) Handler) (net.A
 		return nil, ErrStopped
 	}
 	e.listeners = append(e.listeners, ln)
+	if s, ok := ln.(interface{ serve() }); ok { // it accepts on a goroutine of its own
+		e.running.Go(s.serve)
+	}
 	return at, nil
 }
 

@@ -1,7 +1,6 @@
 package engine
 
 import (
-	"fmt"
 	"net"
 	"os"
 	"sync"
@@ -14,8 +13,6 @@ import (
 
 // defaultBackend is our own epoll loop.
 const defaultBackend = backendEpoll
-
-const noListener = `the memory backend has no listeners; connections are made with Engine.Dial`
 
 // interest is registered once per connection and never changed: a change costs a system call of 357 ns. Pausing is not reading.
 const interest = unix.EPOLLIN | unix.EPOLLOUT | unix.EPOLLRDHUP | unix.EPOLLET
@@ -42,6 +39,13 @@ type epoll struct {
 }
 
 func newSocketDriver(l *Loop) (driver, error) {
+	if l.engine.cfg.Backend == backendGnet {
+		return newGnet(l)
+	}
+	return newEpoll(l)
+}
+
+func newEpoll(l *Loop) (driver, error) {
 	fd, err := unix.EpollCreate1(unix.EPOLL_CLOEXEC)
 	if err != nil {
 		return nil, os.NewSyscallError("epoll_create1", err)
@@ -159,9 +163,9 @@ func (d *epoll) close(c *Conn, reset bool) {
 }
 
 // detach: net.FileConn works on a duplicate, which keeps the open file and with it the poller's entry alive; so that goes first.
-func (d *epoll) detach(c *Conn) (net.Conn, error) {
+func (d *epoll) detach(c *Conn) (net.Conn, []byte, error) {
 	if err := unix.EpollCtl(d.fd, unix.EPOLL_CTL_DEL, int(c.fd), nil); err != nil {
-		return nil, os.NewSyscallError("epoll_ctl", err)
+		return nil, nil, os.NewSyscallError("epoll_ctl", err)
 	}
 	dup, err := unix.FcntlInt(uintptr(c.fd), unix.F_DUPFD_CLOEXEC, 0)
 	if err == nil {
@@ -172,41 +176,16 @@ func (d *epoll) detach(c *Conn) (net.Conn, error) {
 		if err == nil {
 			_ = unix.Close(int(c.fd))
 			c.fd = -1
-			return nc, nil
+			return nc, nil, nil
 		}
 	}
 	if e := d.add(int(c.fd), interest, c.slot, c.gen); e != nil {
 		c.kill(IOError, e, false) // it can be neither here nor there
 	}
-	return nil, err
+	return nil, nil, err
 }
 
 func (d *epoll) local(c *Conn) net.Addr { return localAddr(int(c.fd)) }
-
-func localAddr(fd int) net.Addr {
-	sa, err := unix.Getsockname(fd)
-	if err != nil {
-		return nil
-	}
-	switch a := sa.(type) {
-	case *unix.SockaddrInet4:
-		return &net.TCPAddr{IP: a.Addr[:], Port: a.Port}
-	case *unix.SockaddrInet6:
-		t := &net.TCPAddr{IP: a.Addr[:], Port: a.Port}
-		if v4 := t.IP.To4(); v4 != nil {
-			t.IP = v4
-		}
-		if a.ZoneId != 0 {
-			if ifc, err := net.InterfaceByIndex(int(a.ZoneId)); err == nil {
-				t.Zone = ifc.Name
-			}
-		}
-		return t
-	case *unix.SockaddrUnix:
-		return &net.UnixAddr{Name: a.Name, Net: "unix"}
-	}
-	return nil
-}
 
 func (d *epoll) drop(s socket) {
 	_ = unix.SetsockoptLinger(int(s.fd), unix.SOL_SOCKET, unix.SO_LINGER, &unix.Linger{Onoff: 1})
@@ -225,9 +204,12 @@ func (d *epoll) stop() {
 
 // take duplicates the descriptor of a connection of the standard library; release closes the original, or gives up.
 func (e *Engine) take(nc net.Conn) (s socket, release func(ok bool), err error) {
-	if e.cfg.Backend == backendMemory {
+	switch e.cfg.Backend {
+	case backendMemory:
 		s, err = takeMemory(nc)
 		return s, func(bool) {}, err
+	case backendGnet:
+		return e.takeGnet(nc)
 	}
 	var rc syscall.RawConn
 	switch t := nc.(type) {
@@ -237,7 +219,7 @@ func (e *Engine) take(nc net.Conn) (s socket, release func(ok bool), err error) 
 	case *net.UnixConn:
 		rc, err = t.SyscallConn()
 	default:
-		return s, nil, fmt.Errorf("only *net.TCPConn and *net.UnixConn can be taken, not what wraps them (TLS)")
+		return s, nil, errNotPlain
 	}
 	if err != nil {
 		return s, nil, err

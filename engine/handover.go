@@ -10,6 +10,8 @@ import (
 // ErrClosed is the answer of a connection that has gone.
 var ErrClosed = errors.New("engine: the connection is closed")
 
+var errNotPlain = errors.New("only *net.TCPConn and *net.UnixConn can be taken, not what wraps them (TLS)")
+
 // Attach moves a plain TCP or unix connection into the loops (with the memory backend: an end of Pipe). prefix holds bytes
 // already read from it, which are shown first; it is copied. open runs on the loop that gets it. After a nil error nc must not
 // be used; after an error it is as it was. A connection that Detach has returned is taken with what it has not given out yet.
@@ -64,7 +66,7 @@ func (c *Conn) Detach(prefix []byte) (net.Conn, error) {
 			off = 0
 		}
 	}
-	nc, err := l.drv.detach(c)
+	nc, unread, err := l.drv.detach(c)
 	if err != nil {
 		return nil, fmt.Errorf("engine: detach: %w", err)
 	}
@@ -72,6 +74,7 @@ func (c *Conn) Detach(prefix []byte) (net.Conn, error) {
 	if c.in != nil && c.flags&flagInData == 0 {
 		prefix = append(prefix, c.in.b...)
 	}
+	prefix = append(prefix, unread...)
 	c.reason = Detached
 	c.flags |= flagTold
 	c.bury()

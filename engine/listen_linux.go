@@ -6,16 +6,13 @@ import (
 	"net"
 	"os"
 	"sync"
-	"time"
 
 	gsocket "github.com/panjf2000/gnet/v2/pkg/socket"
 	"golang.org/x/sys/unix"
 )
 
-const (
-	acceptBudget = 128                    // connections per listener and iteration
-	acceptRetry  = 100 * time.Millisecond // after a lack of descriptors or memory
-)
+// acceptBudget is how many connections are accepted per listener and iteration.
+const acceptBudget = 128
 
 // acceptor is the listening socket of one loop. Edge-triggered like connections: waiting says that there may be more.
 type acceptor struct {
@@ -34,12 +31,14 @@ type acceptor struct {
 // listening is what Listen opens: one acceptor per loop, or one for all.
 type listening struct {
 	acceptors []*acceptor
-	file      string // of a unix socket
-	info      os.FileInfo
+	file      *socketFile
 }
 
 // listen opens the sockets of Engine.Listen.
 func (e *Engine) listen(network, addr string, open func(c *Conn) Handler) (listener, net.Addr, error) {
+	if e.cfg.Backend == backendGnet {
+		return e.listenGnet(network, addr, open)
+	}
 	switch network {
 	case "tcp", "tcp4", "tcp6":
 		return e.listenTCP(network, addr, open)
@@ -130,25 +129,16 @@ func portFree(network, addr string) error {
 
 func (e *Engine) listenUnix(path string, open func(c *Conn) Handler) (listener, net.Addr, error) {
 	ln := &listening{}
-	if path == "" {
-		return nil, nil, errors.New("the path of the unix socket is empty")
-	}
-	if path[0] != '@' { // abstract names have no file
-		if err := clearStale(path); err != nil {
-			return nil, nil, err
-		}
-	}
-	var opts []gsocket.Option[int]
-	if e.cfg.SendBuffer > 0 {
-		opts = append(opts, gsocket.Option[int]{SetSockOpt: gsocket.SetSendBuffer, Opt: e.cfg.SendBuffer})
-	}
-	fd, at, err := gsocket.UnixSocket("unix", path, true, opts, nil)
+	named, err := clearSocketFile(path)
 	if err != nil {
 		return nil, nil, err
 	}
-	if path[0] != '@' {
-		ln.file = path
-		if ln.info, err = os.Lstat(path); err != nil {
+	fd, at, err := gsocket.UnixSocket("unix", path, true, nil, nil)
+	if err != nil {
+		return nil, nil, err
+	}
+	if named {
+		if ln.file, err = newSocketFile(path); err != nil {
 			_ = unix.Close(fd)
 			return nil, nil, err
 		}
@@ -158,29 +148,6 @@ func (e *Engine) listenUnix(path string, open func(c *Conn) Handler) (listener, 
 		return nil, nil, err
 	}
 	return ln, at, nil
-}
-
-// clearStale removes the file of a unix socket that nobody listens on, and refuses all other files.
-func clearStale(path string) error {
-	info, err := os.Lstat(path)
-	if errors.Is(err, os.ErrNotExist) {
-		return nil
-	}
-	if err != nil {
-		return err
-	}
-	if info.Mode().Type() != os.ModeSocket {
-		return fmt.Errorf("the file exists and is no socket: %w", os.ErrExist)
-	}
-	nc, err := net.DialTimeout("unix", path, time.Second)
-	if err == nil {
-		_ = nc.Close()
-		return fmt.Errorf("a living process listens on it: %w", unix.EADDRINUSE)
-	}
-	if !errors.Is(err, unix.ECONNREFUSED) {
-		return fmt.Errorf("the file exists, and whether somebody listens on it cannot be told: %w", err)
-	}
-	return os.Remove(path)
 }
 
 // start gives fd to the loop as a listener; it owns fd, also after an error.
@@ -207,12 +174,8 @@ func (ln *listening) close() {
 			a.close()
 		}
 	}
-	if ln.file != "" {
-		if info, err := os.Lstat(ln.file); err == nil && os.SameFile(info, ln.info) { // it may be somebody else's by now
-			_ = os.Remove(ln.file)
-		}
-		ln.file = ""
-	}
+	ln.file.remove()
+	ln.file = nil
 }
 
 func (a *acceptor) close() {
@@ -318,6 +281,9 @@ func (d *epoll) accept(a *acceptor) {
 		if !a.spread {
 			l.adopt(s, nil, a.open)
 			continue
+		}
+		if size := l.engine.cfg.SendBuffer; size > 0 { // a unix socket does not inherit it
+			_ = gsocket.SetSendBuffer(int(fd), size)
 		}
 		to := l.engine.pick()
 		if to == l {

@@ -19,6 +19,7 @@ type Loop struct {
 	index  int     // constant
 	yields int     // constant
 	drv    driver  // constant
+	hosted *hosted // constant; nil: the loop polls by itself
 
 	inboxMu  sync.Mutex
 	inbox    []Task      // under inboxMu
@@ -81,31 +82,39 @@ func (l *Loop) Now() uint32 { return l.now }
 // Time is the iteration's time: read once an iteration. Loop only.
 func (l *Loop) Time() time.Time { return l.wall.Add(l.elapsed - l.wallAt) }
 
-// run is the loop: look at the sockets, handle what is ready, run what was posted, flush, free.
+// run is the loop, until it has ended.
 func (l *Loop) run() {
-	for {
-		n := l.poll()
-		l.runReady() // first, so that nobody gets two budgets by being ready again
-		for i := range l.events[:n] {
-			l.event(&l.events[i])
-		}
-		l.drv.step()
-		l.runTasks()
-		l.runTimers()
-		l.runSecond()
-		l.runAgain()
-		l.runClosed()
-		l.runFlush()
-		l.runFree()
-		if l.iter++; l.iter&63 == 0 {
-			l.publish()
-		}
-		if l.stopping && l.open == 0 && len(l.dead) == 0 && l.stopPosts() {
-			l.publish()
-			l.drv.stop()
-			return
-		}
+	if l.hosted != nil {
+		l.hosted.wait()
+		return
 	}
+	for !l.iterate(l.poll()) {
+	}
+}
+
+// iterate handles the first n events, runs what was posted, flushes, frees. It reports that the loop has ended.
+func (l *Loop) iterate(n int) (ended bool) {
+	l.runReady() // first, so that nobody gets two budgets by being ready again
+	for i := range l.events[:n] {
+		l.event(&l.events[i])
+	}
+	l.drv.step()
+	l.runTasks()
+	l.runTimers()
+	l.runSecond()
+	l.runAgain()
+	l.runClosed()
+	l.runFlush()
+	l.runFree()
+	if l.iter++; l.iter&63 == 0 {
+		l.publish()
+	}
+	if !l.stopping || l.open > 0 || len(l.dead) > 0 || l.hosted != nil && !l.hosted.seal() || !l.stopPosts() {
+		return false
+	}
+	l.publish()
+	l.drv.stop()
+	return true
 }
 
 // poll looks at the sockets. It blocks only after it has looked once and yielded to other goroutines, whose replies then

@@ -3,7 +3,6 @@ package engine
 import (
 	"fmt"
 	"net"
-	"sync"
 	"syscall"
 	"time"
 )
@@ -15,9 +14,7 @@ type memory struct {
 	peers []memoryPeer // loop; by slot
 	woken chan struct{}
 	timer *time.Timer // loop
-
-	mu    sync.Mutex
-	ready []event // under mu
+	reports
 }
 
 // memoryPeer is the loop's side of a memory connection: non-blocking calls with the errors of a socket.
@@ -39,9 +36,7 @@ func newMemory(l *Loop) *memory {
 
 // report queues an event and wakes the loop. Any goroutine.
 func (d *memory) report(slot int32, gen uint32, bits readiness) {
-	d.mu.Lock()
-	d.ready = append(d.ready, event{slot: slot, gen: gen, bits: bits})
-	d.mu.Unlock()
+	d.add(slot, gen, bits)
 	d.loop.wakeUp()
 }
 
@@ -56,20 +51,6 @@ func (d *memory) wait(events []event, dur time.Duration) (int, error) {
 	case <-d.timer.C:
 	}
 	return d.take(events), nil
-}
-
-func (d *memory) take(events []event) int {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	n := copy(events, d.ready)
-	d.ready = d.ready[:copy(d.ready, d.ready[n:])]
-	return n
-}
-
-func (d *memory) pending() bool {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	return len(d.ready) > 0
 }
 
 func (d *memory) step() {}
@@ -117,15 +98,15 @@ func (d *memory) close(c *Conn, reset bool) {
 	p.close(reset)
 }
 
-func (d *memory) detach(c *Conn) (net.Conn, error) {
+func (d *memory) detach(c *Conn) (net.Conn, []byte, error) {
 	p := d.peers[c.slot]
 	nc := p.conn()
 	if nc == nil {
-		return nil, fmt.Errorf("%T has no net.Conn on the loop's side", p)
+		return nil, nil, fmt.Errorf("%T has no net.Conn on the loop's side", p)
 	}
 	d.peers[c.slot] = nil
 	p.start(nil, 0, 0)
-	return nc, nil
+	return nc, nil, nil
 }
 
 func (d *memory) local(*Conn) net.Addr { return memoryAddr{} }
