@@ -319,7 +319,9 @@ func (r *result) measurePings(ctx context.Context, _ config, c *clients) (err er
 }
 
 func (r *result) measureCollector(_ context.Context, cfg config, c *clients) (err error) {
-	r.GC = collect(cfg.rounds)
+	if r.GC, err = collect(cfg.rounds); err != nil {
+		return err
+	}
 	r.Walk, err = measureMedian(cfg.rounds, func() error {
 		if n := c.walk(); n != cfg.n {
 			return fmt.Errorf("%d of %d connections live", n, cfg.n)
