@@ -6,7 +6,7 @@ BIN := $(CURDIR)/.bin
 OUT := $(CURDIR)/.out
 FUZZTIME ?= 1m
 
-.PHONY: test format vet lint test-go test-js fuzz bench clean setup-js chromium
+.PHONY: test format vet lint test-go test-js fuzz bench bench-go clean setup-js chromium
 
 test: format vet lint test-go test-js
 	@scripts/count.sh $(OUT)
@@ -48,7 +48,10 @@ test-js: setup-js chromium ## the official JavaScript clients in Node and in Chr
 fuzz: ## each fuzz target for FUZZTIME
 	@scripts/fuzz.sh $(FUZZTIME)
 
-bench: ## the Go benchmarks
+bench: ## Spoke, its limit and its peers in turn on this machine: about an hour, writes benchmarks/RESULTS.md
+	$(GO) run ./benchmarks/compare $(BENCHFLAGS)
+
+bench-go: ## the Go benchmarks
 	$(GO) test -run '^$$' -bench . -benchmem ./...
 
 clean:

@@ -25,7 +25,7 @@ type part struct {
 	reference string // the server whose value in the same round is 1; "": there is no ratio
 	bars      []bar
 	value     func(*loadResult) float64
-	more      bool // more is better
+	note      string // for the results
 }
 
 // bar is what issue 4 asks of Spoke.
@@ -69,6 +69,8 @@ func p99Millis(r *loadResult) float64 { return float64(r.percentile(99)) / 1e6 }
 
 // workerEcho is the method of spoked's hub /bench that returns its argument like Echo, but on a worker. The others have Echo.
 const workerEcho = "EchoByWorker"
+
+var idleNote = "Spoke runs with `" + strings.Join(idleArgs, " ") + "` and the URL has `?user=bench`: each connection has a user id, limits and a group."
 
 // The figures of issue 4, in its order.
 var experiments = []experiment{
@@ -123,7 +125,7 @@ var experiments = []experiment{
 		name: "idle",
 		idle: true,
 		parts: []part{
-			{name: "idle-memory", title: "idle connection, in one group: RSS slope up to 18,000, after a garbage collection", unit: "B", bars: []bar{{limit: 500}}},
+			{name: "idle-memory", title: "idle connection, in one group: RSS slope up to 18,000, after a garbage collection", unit: "B", bars: []bar{{limit: 500}}, note: idleNote},
 			{name: "idle-memory-raw", title: "the same without asking for a collection", unit: "B"},
 			{name: "idle-cpu", title: "CPU at 18,000 idle connections with 15 s pings", unit: "cores", bars: []bar{{limit: 0.01}}},
 		},
@@ -132,7 +134,7 @@ var experiments = []experiment{
 	{
 		name: "connects",
 		parts: []part{{
-			title: "connects per second of the server's CPU, incl. negotiate and handshake", unit: "per core-second", more: true,
+			title: "connects per second of the server's CPU, incl. negotiate and handshake", unit: "per core-second",
 			bars: []bar{{limit: 5000, least: true}}, value: unitsPerCore,
 		}},
 		load:    connectLoad,

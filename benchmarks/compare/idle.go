@@ -31,8 +31,8 @@ func (b *bench) crowd(s *server, n int) load {
 	return l
 }
 
-// idleArgs switch on what a connection of Spoke may have: a user id and limits.
-var idleArgs = []string{"-dev-users", "-rate-messages=1000", "-rate-bytes=1000000"}
+// idleArgs switch on what a connection of Spoke may have, a user id and limits, and that it gives back its HTTP request.
+var idleArgs = []string{"-dev-users", "-rate-messages=1000", "-rate-bytes=1000000", "-drop-request"}
 
 func (b *bench) idle(ctx context.Context, s *server) ([]sample, string, error) {
 	first, second := b.scaled(firstCrowd, 100), b.scaled(secondCrowd, 400)
@@ -142,7 +142,7 @@ func (b *bench) gather(ctx context.Context, s *server, srv *running, l load, n i
 		}
 		select {
 		case <-p.done:
-			return p, fmt.Errorf("the load client has ended: %v: %s", p.err, p.output)
+			return p, fmt.Errorf("the load client has ended%s", p.last())
 		case <-ctx.Done():
 			return p, ctx.Err()
 		case <-time.After(200 * time.Millisecond):

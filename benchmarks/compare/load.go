@@ -150,7 +150,7 @@ func (b *bench) startLoad(ctx context.Context, s *server, r *running, l load, fi
 func readLoad(file string, p *process) (*loadResult, error) {
 	text, err := os.ReadFile(file)
 	if err != nil || len(text) == 0 {
-		return nil, fmt.Errorf("the load client has no result: %v: %s", p.err, p.output)
+		return nil, fmt.Errorf("the load client has no result; it ended%s", p.last())
 	}
 	res := new(loadResult)
 	if err := json.Unmarshal(text, res); err != nil {

@@ -130,6 +130,9 @@ func (r *results) writeFigures(p printer) {
 	for _, f := range r.Figures {
 		p("### %s\n\n", f.Title)
 		f.writeLoads(p)
+		if f.part.note != "" {
+			p("%s\n\n", f.part.note)
+		}
 		p("| Server | Median, %s | Least to most | Ratio | Per second | Server cores | p99 latency |\n| --- | --- | --- | --- | --- | --- | --- |\n", f.Unit)
 		for i := range f.Rows {
 			w := &f.Rows[i]

@@ -61,6 +61,18 @@ func (b *bench) start(ctx context.Context, client bool, args []string) (*process
 
 func (p *process) pid() int { return p.cmd.Process.Pid }
 
+// last is how an ended program has ended, for the end of an error's text.
+func (p *process) last() string {
+	text := ""
+	if p.err != nil {
+		text = ", " + p.err.Error()
+	}
+	if out := p.output.String(); out != "" {
+		text += ": " + out
+	}
+	return text
+}
+
 // end asks a program to end, and kills it if it does not within a while.
 func (p *process) end(sig os.Signal, patience time.Duration) {
 	select {
@@ -136,7 +148,7 @@ func (b *bench) serve(ctx context.Context, s *server, extra ...string) (*running
 		}
 		select {
 		case <-p.done:
-			return nil, fmt.Errorf("it ended at once: %v: %s", p.err, p.output)
+			return nil, fmt.Errorf("it ended at once%s", p.last())
 		case <-time.After(20 * time.Millisecond):
 		}
 		if time.Now().After(until) {

@@ -14,10 +14,10 @@ func (s *server) frame(fd int32, c *conn, p []byte) int {
 		return 0
 	}
 	n, length := 2, uint64(p[1]&0x7f)
-	switch {
-	case length == 126:
+	switch length {
+	case 126:
 		n, length = 4, uint64(binary.BigEndian.Uint16(p[2:]))
-	case length == 127:
+	case 127:
 		if len(p) < 10 {
 			return 0
 		}

@@ -175,7 +175,7 @@ func (s *server) receive(fd int32, ended bool) {
 // handle handles what has come whole, and says how much that was.
 func (s *server) handle(fd int32, c *conn, p []byte) (used int) {
 	for c.open && used < len(p) {
-		n := 0
+		var n int
 		if c.framed {
 			n = s.frame(fd, c, p[used:])
 		} else {
