@@ -92,7 +92,7 @@ func TestCommandRefuses(t *testing.T) {
 			}
 		})
 	}
-	if err := command(t.Context(), []string{"-help"}, io.Discard, io.Discard); err != flag.ErrHelp { //nolint:errorlint // as main does
+	if err := command(t.Context(), []string{"-help"}, io.Discard, io.Discard); err != flag.ErrHelp {
 		t.Errorf("-help: %v", err)
 	}
 }
