@@ -40,6 +40,9 @@ type Config struct {
 	MaxParked int
 	// Drain is the time over which Shutdown spreads the closing of connections, so that their clients do not come back all at once. Default 5 s; negative: at once.
 	Drain time.Duration
+	// DrainLimit is how long Run waits, after Drain, for calls and hooks that still run; then it gives them up and returns ErrDrainLimit. Without it a method that never
+	// returns would hold Run for ever. Default 30 s; negative: no limit. Shutdown has its context instead.
+	DrainLimit time.Duration
 	// Logger gets the server's records; tokens, arguments and claims never appear in them. Default: silence.
 	Logger *slog.Logger
 
@@ -143,6 +146,7 @@ func (c *Config) RegisterFlags(fs *flag.FlagSet) {
 	dur(&c.ParkedTimeout, "parked-timeout", "how long a negotiated connection waits for its transport (default 15s)")
 	num(&c.MaxParked, "max-parked", "negotiated connections that may wait (default 262144)")
 	dur(&c.Drain, "drain", "time over which a stopping server spreads the closing of connections (default 5s, negative: at once)")
+	dur(&c.DrainLimit, "drain-limit", "how long, after -drain, a stopping server waits for calls that still run; then it gives them up and fails (default 30s, negative: for ever)")
 
 	fs.VisitAll(func(f *flag.Flag) {
 		if before[f.Name] {
@@ -180,6 +184,9 @@ func (c *Config) prepare() error {
 	}
 	if c.Drain == 0 {
 		c.Drain = 5 * time.Second
+	}
+	if c.DrainLimit == 0 {
+		c.DrainLimit = 30 * time.Second
 	}
 	for _, n := range []struct {
 		name  string

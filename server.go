@@ -165,14 +165,30 @@ func (s *Server) Listen() (net.Addr, error) {
 func (s *Server) Ready() bool { return !s.drain.Load() }
 
 // Run serves until ctx ends, then drains: no new connections, every client is sent a Close that lets it reconnect, spread over Config.Drain,
-// running calls finish. It returns nil after a whole drain.
+// running calls finish, for Config.DrainLimit at most. It returns nil after a whole drain, and what errors.Is takes for ErrDrainLimit when calls or hooks were given up.
 func (s *Server) Run(ctx context.Context) error {
 	if _, err := s.Listen(); err != nil {
 		return errors.Join(err, s.Shutdown(context.Background()))
 	}
 	<-ctx.Done()
-	return s.Shutdown(context.WithoutCancel(ctx))
+	ctx = context.WithoutCancel(ctx)
+	if s.cfg.DrainLimit > 0 {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, max(s.cfg.Drain, 0)+s.cfg.DrainLimit)
+		defer cancel()
+	}
+	err := s.Shutdown(ctx)
+	if err == nil || ctx.Err() == nil {
+		return err
+	}
+	st := s.hubs.Stats()
+	s.cfg.Logger.Error("drain given up", "limit", s.cfg.DrainLimit, "calls running", st.CallsRunning, "connections", st.Connections)
+	return fmt.Errorf("%w: after %v, %d calls are running and %d connections or hooks have not ended (Config.DrainLimit): let methods end when their context does",
+		ErrDrainLimit, s.cfg.DrainLimit, st.CallsRunning, st.Connections)
 }
+
+// ErrDrainLimit is what errors.Is finds in the error of a Run whose drain was given up.
+var ErrDrainLimit = errors.New("spoke: the drain was not over within its limit")
 
 // Shutdown drains and stops the server. ctx bounds it: when it ends, what is left is cut off and its error returned. Calling it again does nothing.
 func (s *Server) Shutdown(ctx context.Context) error {

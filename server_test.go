@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -400,6 +401,64 @@ func TestDrain(t *testing.T) {
 	if err := <-ran; err != nil {
 		t.Errorf("Run: %v", err)
 	}
+}
+
+// TestDrainLimit: a method that never returns does not hold Run for ever.
+func TestDrainLimit(t *testing.T) {
+	t.Parallel()
+	var log logBuffer
+	s, err := spoke.New(spoke.Config{Addr: "127.0.0.1:0", Drain: -1, DrainLimit: 50 * time.Millisecond, Logger: slog.New(slog.NewTextHandler(&log, nil))})
+	if err != nil {
+		t.Fatal(err)
+	}
+	h := mapHub(t, s, "/chat", nil)
+	entered, release, left := make(chan struct{}), make(chan struct{}), make(chan struct{})
+	err = h.Handle("Hang", func() {
+		close(entered)
+		<-release // whatever happens to its connection
+		close(left)
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	addr, err := s.Listen()
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := dial(t, addr.String(), "/chat")
+	if _, err := c.Call("Hang"); err != nil {
+		t.Fatal(err)
+	}
+	<-entered
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	err = s.Run(ctx)
+	if !errors.Is(err, spoke.ErrDrainLimit) || !strings.Contains(err.Error(), "1 calls are running") || !strings.Contains(err.Error(), "50ms") {
+		t.Errorf("Run: %v, want ErrDrainLimit, the limit and the number of calls", err)
+	}
+	if !strings.Contains(log.String(), `"calls running"=1`) {
+		t.Errorf("the log does not say what was given up: %s", &log)
+	}
+	close(release)
+	<-left
+}
+
+// logBuffer is a log that is read while it is written.
+type logBuffer struct {
+	mu sync.Mutex
+	b  bytes.Buffer // under mu
+}
+
+func (l *logBuffer) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.b.Write(p)
+}
+
+func (l *logBuffer) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.b.String()
 }
 
 func TestShutdownIsBounded(t *testing.T) {

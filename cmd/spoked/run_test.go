@@ -96,6 +96,17 @@ func (p *program) end(want int) {
 	}
 }
 
+// ended waits for the end while clients are there, which why is to bring about.
+func (p *program) ended(why string) {
+	p.t.Helper()
+	select {
+	case code := <-p.exit:
+		p.exit <- code
+	case <-time.After(hubtest.Timeout):
+		p.t.Errorf("%s did not end it", why)
+	}
+}
+
 func (p *program) dial(path string) *hubtest.Client {
 	p.t.Helper()
 	c, err := hubtest.Dial(p.addr, path)
@@ -434,13 +445,29 @@ func TestSecondSignal(t *testing.T) {
 	default:
 	}
 	p.signal(os.Interrupt)
-	select {
-	case code := <-p.exit: // with the client still there
-		p.exit <- code
-	case <-time.After(hubtest.Timeout):
-		t.Error("the second signal did not end it")
-	}
+	p.ended("the second signal") // with the client still there
 	p.end(exitFail)
+}
+
+// A call that does not end in time does not keep the program from ending; that is a failure, and the log says so.
+func TestDrainLimit(t *testing.T) {
+	t.Parallel()
+	p := start(t, "-bench", "-drain-limit", "1ms", "-admin-addr", "127.0.0.1:0")
+	c := p.dial("/bench")
+	if _, err := c.Call("Sleep", 60_000); err != nil {
+		t.Fatal(err)
+	}
+	waitFor(t, "the call", func() bool {
+		var r report
+		_, body := get(t, p.admin+"metrics.json")
+		return json.Unmarshal([]byte(body), &r) == nil && r.Server.Hubs.CallsRunning == 1
+	})
+	p.signal(syscall.SIGTERM)
+	p.ended("the limit") // with the client still there
+	p.end(exitFail)
+	if !strings.Contains(p.log.String(), "drain given up") {
+		t.Errorf("the log does not say what was given up: %s", p.log)
+	}
 }
 
 // waitFor asks again and again; asking takes its time by itself.
