@@ -11,7 +11,7 @@ for (var i = 0; i + 1 < args.Length; i++)
     if (args[i] == "-addr") addr = args[i + 1];
 }
 
-var builder = WebApplication.CreateSlimBuilder();
+var builder = WebApplication.CreateBuilder();
 builder.Logging.ClearProviders();
 builder.WebHost.UseUrls("http://" + addr);
 builder.Services.AddSignalR();
