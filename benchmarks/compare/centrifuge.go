@@ -68,8 +68,9 @@ func parseCentrifuge(args []string) (*centrifugeOptions, error) {
 
 // centrifugeRun is a load under way.
 type centrifugeRun struct {
-	opts  *centrifugeOptions
-	conns []*centrifugeConn
+	opts      *centrifugeOptions
+	conns     []*centrifugeConn
+	publisher *centrifugeConn // the first; set before anybody reads
 
 	counting atomic.Bool
 	over     atomic.Bool
@@ -127,12 +128,14 @@ func (r *centrifugeRun) load(res *loadResult) error {
 		if err != nil {
 			return fmt.Errorf("connection %d: %w", len(r.conns)+1, err)
 		}
+		if r.publisher == nil {
+			r.publisher = c
+		}
+		number := int64(len(r.conns))
 		r.conns = append(r.conns, c)
+		readers.Go(func() { r.fail(r.read(c, number)) }) // at once: the server's pings want an answer
 	}
 	res.Ready = int64(len(r.conns))
-	for i, c := range r.conns {
-		readers.Go(func() { r.fail(r.read(c, int64(i))) })
-	}
 	if o.scenario == "echo" {
 		for i, c := range r.conns {
 			for range o.depth {
@@ -285,14 +288,14 @@ func (c *centrifugeConn) call(method string, seq int64) error {
 	return c.write(fmt.Sprintf(`{"id":2,"rpc":{"method":%q,"data":"%015d%017x"}}`, method, seq, time.Now().UnixNano()))
 }
 
-// broadcast sends the next message by the first connection.
+// broadcast sends the next message.
 func (r *centrifugeRun) broadcast() error {
 	r.mu.Lock()
 	seq := r.next
 	r.next++
 	r.got[seq] = 0
 	r.mu.Unlock()
-	return r.conns[0].call("broadcast", seq)
+	return r.publisher.call("broadcast", seq)
 }
 
 // read handles what a connection gets until it ends. A message of the server holds one or more replies, a line each.
