@@ -34,6 +34,12 @@ type Config struct {
 	SendQueue int
 	// Authenticate says who a request comes from, before anything else is done with it. Default: nobody is a user.
 	Authenticate auth.Authenticator
+	// AuthTimeout is how long one call of Authenticate may take until its context ends; the wait for its turn counts. Default 15 s.
+	AuthTimeout time.Duration
+	// AuthCalls is how many calls of Authenticate run at once; others wait for their turn. Default 256.
+	AuthCalls int
+	// AuthWaiting is how many requests may wait for their turn; over it they are answered with 503. Default 16,384.
+	AuthWaiting int
 	// ParkedTimeout is how long a negotiated connection waits for its transport. Default 15 s.
 	ParkedTimeout time.Duration
 	// MaxParked is how many negotiated connections may wait; over it negotiate answers 503. About 250 bytes each. Default 262,144.
@@ -91,7 +97,7 @@ type HubOptions struct {
 const EnvPrefix = "SPOKE_"
 
 // RegisterFlags gives every setting a flag on fs. The default of each is the field's present value or, when it is set, the environment variable of the same
-// name: -max-message is SPOKE_MAX_MESSAGE. A flag on the command line wins. A variable with an unusable value is reported by New, by its name.
+// name: -max-message is SPOKE_MAX_MESSAGE; an empty one counts as not set. A flag on the command line wins. A variable with an unusable value is reported by New, by its name.
 func (c *Config) RegisterFlags(fs *flag.FlagSet) {
 	c.envErrors = nil
 	str := func(p *string, name, usage string) { fs.StringVar(p, name, *p, usage) }
@@ -143,6 +149,9 @@ func (c *Config) RegisterFlags(fs *flag.FlagSet) {
 	dur(&h.WebSocketCloseTimeout, "websocket-close-timeout", "time for the client's close frame (default 5s)")
 	fs.Var((*list)(&h.AllowedOrigins), "allowed-origins", "origins that may open WebSockets, separated by commas (default: all)")
 
+	dur(&c.AuthTimeout, "auth-timeout", "time for a request to be authenticated (default 15s)")
+	num(&c.AuthCalls, "auth-calls", "requests that are authenticated at once (default 256)")
+	num(&c.AuthWaiting, "auth-waiting", "requests that may wait to be authenticated; others get 503 (default 16384)")
 	dur(&c.ParkedTimeout, "parked-timeout", "how long a negotiated connection waits for its transport (default 15s)")
 	num(&c.MaxParked, "max-parked", "negotiated connections that may wait (default 262144)")
 	dur(&c.Drain, "drain", "time over which a stopping server spreads the closing of connections (default 5s, negative: at once)")
@@ -153,7 +162,7 @@ func (c *Config) RegisterFlags(fs *flag.FlagSet) {
 			return
 		}
 		name := EnvPrefix + strings.ToUpper(strings.ReplaceAll(f.Name, "-", "_"))
-		if v, ok := os.LookupEnv(name); ok {
+		if v := os.Getenv(name); v != "" {
 			if err := f.Value.Set(v); err != nil {
 				c.envErrors = append(c.envErrors, fmt.Errorf("%s=%q: %w", name, v, err))
 			}
@@ -193,7 +202,8 @@ func (c *Config) prepare() error {
 		value int64
 	}{
 		{"Workers", int64(c.Workers)}, {"WorkerQueue", int64(c.WorkerQueue)}, {"SendQueue", int64(c.SendQueue)},
-		{"MaxParked", int64(c.MaxParked)}, {"ParkedTimeout", int64(c.ParkedTimeout)},
+		{"MaxParked", int64(c.MaxParked)}, {"AuthTimeout", int64(c.AuthTimeout)}, {"AuthCalls", int64(c.AuthCalls)}, {"AuthWaiting", int64(c.AuthWaiting)},
+		{"ParkedTimeout", int64(c.ParkedTimeout)},
 	} {
 		if n.value < 0 {
 			errs = append(errs, fmt.Errorf("Config.%s is %d: want 0 (the default) or more", n.name, n.value))

@@ -39,6 +39,26 @@ func TestFlagsAndEnvironment(t *testing.T) {
 	}
 }
 
+// An empty variable is as none: that is how compose files and unit files pass on what is not set.
+func TestEmptyEnvironment(t *testing.T) {
+	t.Setenv("SPOKE_MAX_MESSAGE", "")
+	t.Setenv("SPOKE_DETAILED_ERRORS", "")
+	t.Setenv("SPOKE_RATE_MODE", "")
+	cfg := spoke.Config{Addr: "127.0.0.1:0"}
+	fs := flag.NewFlagSet("test", flag.ContinueOnError)
+	cfg.RegisterFlags(fs)
+	if err := fs.Parse(nil); err != nil {
+		t.Fatal(err)
+	}
+	s, err := spoke.New(cfg)
+	if err != nil {
+		t.Fatalf("empty variables are not as unset: %v", err)
+	}
+	if err := s.Shutdown(t.Context()); err != nil {
+		t.Error(err)
+	}
+}
+
 func TestBadEnvironment(t *testing.T) {
 	t.Setenv("SPOKE_MAX_MESSAGE", "lots")
 	t.Setenv("SPOKE_RATE_MODE", "never")
@@ -69,7 +89,7 @@ func TestBadConfig(t *testing.T) {
 		cfg  func(*spoke.Config)
 		want []string
 	}{
-		{"several at once", func(c *spoke.Config) { c.Workers = -1; c.SendQueue = -2; c.MaxParked = -3 }, []string{"Workers is -1", "SendQueue is -2", "MaxParked is -3"}},
+		{"several at once", func(c *spoke.Config) { c.Workers = -1; c.SendQueue = -2; c.AuthCalls = -4; c.MaxParked = -3 }, []string{"Workers is -1", "SendQueue is -2", "AuthCalls is -4", "MaxParked is -3"}},
 		{"HTTP", func(c *spoke.Config) { c.HTTP.MaxHead = -2; c.HTTP.KeepAlive = -1 }, []string{"MaxHead", "KeepAlive"}},
 		{"backend", func(c *spoke.Config) { c.Engine.Backend = "kqueue" }, []string{"kqueue", "epoll"}},
 		{"loops", func(c *spoke.Config) { c.Engine.Loops = -1 }, []string{"Loops"}},

@@ -73,6 +73,9 @@ func New(cfg Config) (*Server, error) {
 	s.endpoints = endpoint.NewSet(endpoint.Config{
 		Engine:        eng,
 		Authenticate:  cfg.Authenticate,
+		AuthTimeout:   cfg.AuthTimeout,
+		AuthCalls:     cfg.AuthCalls,
+		AuthWaiting:   cfg.AuthWaiting,
 		ParkedTimeout: cfg.ParkedTimeout,
 		MaxParked:     cfg.MaxParked,
 		Logger:        cfg.Logger,

@@ -542,6 +542,41 @@ func TestMapHubErrors(t *testing.T) {
 	}
 }
 
+// TestAuthenticateEndsWithItsClient: nobody's request is not looked into any longer.
+func TestAuthenticateEndsWithItsClient(t *testing.T) {
+	t.Parallel()
+	entered, ended := make(chan struct{}), make(chan error, 1)
+	cfg := spoke.Config{AuthTimeout: time.Hour, Authenticate: func(r *http.Request) (*spoke.Identity, error) {
+		close(entered)
+		<-r.Context().Done()
+		ended <- r.Context().Err()
+		return nil, r.Context().Err()
+	}}
+	_, addr := start(t, cfg, func(s *spoke.Server) { mapHub(t, s, "/chat", Room{}) })
+	nc, err := net.Dial("tcp", addr)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := io.WriteString(nc, "POST /chat/negotiate HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n\r\n"); err != nil {
+		t.Fatal(err)
+	}
+	<-entered
+	if err := nc.(*net.TCPConn).SetLinger(0); err != nil {
+		t.Fatal(err)
+	}
+	if err := nc.Close(); err != nil {
+		t.Fatal(err)
+	}
+	select {
+	case err := <-ended:
+		if !errors.Is(err, context.Canceled) {
+			t.Errorf("the context ended with %v", err)
+		}
+	case <-time.After(hubtest.Timeout):
+		t.Error("the call does not hear that its client has gone")
+	}
+}
+
 func TestUsers(t *testing.T) {
 	t.Parallel()
 	cfg := spoke.Config{Authenticate: func(r *http.Request) (*spoke.Identity, error) {

@@ -17,7 +17,7 @@ type Identity struct {
 
 // Authenticator looks at a request's head and says who it comes from. nil, nil is an anonymous request; an error refuses the
 // request: 401 with an empty body. It runs on a goroutine of its own (never on an event loop) and may block; r has no body
-// and its context ends when the client has gone or after the handshake timeout. Any number of calls run at once.
+// and its context ends when the client has gone (as far as that can be told of one that says nothing) or after Config.AuthTimeout. Up to Config.AuthCalls calls run at once.
 type Authenticator func(r *http.Request) (*Identity, error)
 
 // ErrRefused is a plain refusal.

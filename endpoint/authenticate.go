@@ -38,6 +38,7 @@ func (s *Set) authenticate(r *http.Request) (user *auth.Identity, refusal *respo
 	case p.slots <- struct{}{}:
 		defer func() { <-p.slots }()
 	case <-ctx.Done():
+		s.busy.Add(1)
 		return nil, &busy
 	}
 	defer func() {

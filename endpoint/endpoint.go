@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/spokehub/spoke/auth"
@@ -57,6 +58,7 @@ type Set struct {
 	registry *registry
 	byPath   map[string]*Endpoint // lower case, without a slash at the end; read only once serving
 	auth     authPool
+	busy     atomic.Int64 // any goroutine (atomic): answers 503
 }
 
 // NewSet makes an empty set.
@@ -170,6 +172,7 @@ type Stats struct {
 	Parked      int64 // negotiated, waiting for a transport
 	Expired     int64 // negotiated, and nobody came in time
 	Refused     int64 // refused by Authenticate
+	Busy        int64 // answered with 503: too many are parked, or wait to be authenticated
 }
 
 // Stats may be called on any goroutine.
@@ -179,5 +182,6 @@ func (s *Set) Stats() Stats {
 		Parked:      s.registry.parked.Load(),
 		Expired:     s.registry.expired.Load(),
 		Refused:     s.auth.refused.Load(),
+		Busy:        s.busy.Load(),
 	}
 }

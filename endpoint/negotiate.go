@@ -22,6 +22,7 @@ func (e *Endpoint) negotiate(r *http.Request) response {
 	}
 	k, err := e.set.registry.park(e, version == 0)
 	if err != nil {
+		e.set.busy.Add(1)
 		return response{http.StatusServiceUnavailable, headerRetry, err.Error()}
 	}
 	var b strings.Builder

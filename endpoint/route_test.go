@@ -289,6 +289,9 @@ func TestAuthenticateIsBounded(t *testing.T) {
 	if w := do(s, "POST", "/hub/negotiate"); w.Code != 503 || w.Header().Get("Retry-After") == "" {
 		t.Errorf("the request over the bound got %d", w.Code)
 	}
+	if n := s.Stats().Busy; n != 1 {
+		t.Errorf("%d requests are counted as answered with 503, want 1", n)
+	}
 	leave <- struct{}{}
 	<-entered
 	leave <- struct{}{}

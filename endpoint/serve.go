@@ -2,6 +2,7 @@ package endpoint
 
 import (
 	"bytes"
+	"context"
 	"fmt"
 	"net/http"
 
@@ -21,12 +22,16 @@ func (s *Set) Serve(x *http1.Exchange) {
 		return
 	}
 	if !s.auth.enter() {
+		s.busy.Add(1)
 		busy.to(x)
 		return
 	}
 	post := x.Later()
+	ctx, cancel := context.WithCancel(r.Context())
+	x.OnGone(cancel)
 	go func() {
-		user, refusal := s.authenticate(r)
+		defer cancel()
+		user, refusal := s.authenticate(r.WithContext(ctx))
 		post(func() {
 			if refusal != nil {
 				refusal.to(x)
@@ -76,6 +81,7 @@ func (s *Set) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	var user *auth.Identity
 	if s.cfg.Authenticate != nil {
 		if !s.auth.enter() {
+			s.busy.Add(1)
 			busy.write(w)
 			return
 		}
