@@ -45,11 +45,10 @@ func (bench) Publish(c *spoke.Context, group string, x json.RawMessage) error {
 
 // Sleep returns after so many milliseconds, or when the connection has ended.
 func (bench) Sleep(ctx context.Context, milliseconds int) error {
-	d := time.Duration(milliseconds) * time.Millisecond
-	if milliseconds < 0 || d > maxSleep {
+	if milliseconds < 0 || milliseconds > int(maxSleep.Milliseconds()) { // before it is multiplied: that may overflow
 		return refusal("Sleep takes 0 to %d milliseconds, not %d.", maxSleep.Milliseconds(), milliseconds)
 	}
-	timer := time.NewTimer(d)
+	timer := time.NewTimer(time.Duration(milliseconds) * time.Millisecond)
 	defer timer.Stop()
 	select {
 	case <-timer.C:

@@ -377,6 +377,7 @@ func TestBench(t *testing.T) {
 	invoke(t, a, nil, "Sleep", 1)
 	refused(t, a, "Sleep takes 0 to 60000 milliseconds, not 60001.", "Sleep", 60_001)
 	refused(t, a, "Sleep takes 0 to 60000 milliseconds, not -1.", "Sleep", -1)
+	refused(t, a, "Sleep takes 0 to 60000 milliseconds, not 9223372036855.", "Sleep", 9_223_372_036_855) // in nanoseconds that is over 2^63
 	refused(t, a, "100 % wrong", "Fail", "100 % wrong")
 	if _, err := a.Invoke("Panic"); err == nil || err.Error() != "An unexpected error occurred invoking 'Panic' on the server." {
 		t.Errorf("Panic: %v", err)
