@@ -311,6 +311,22 @@ func TestRates(t *testing.T) {
 			c.leave()
 		})
 	})
+	t.Run("a long wait", func(t *testing.T) {
+		t.Parallel()
+		bubble(t, rigConfig{loops: 1}, func(r *rig) {
+			c := r.connect(r.hub(probe{}, Options{Rates: limits.Rates{Messages: 0.02, MessagesBurst: 1}}))
+			begun := time.Now()
+			c.send(call1("1", "Echo", `"x"`), call1("2", "Echo", `"y"`))
+			c.expect(result("1", `"x"`), result("2", `"y"`))
+			if d := time.Since(begun); d < 50*time.Second || d > 51*time.Second {
+				t.Errorf("took %v, want 50 s", d)
+			}
+			if n := r.rt.Stats().RateWaits; n < 5 {
+				t.Errorf("%d timers for 50 s: want none over %v, so that a connection that has gone is not held for long", n, maxRateTimer)
+			}
+			c.leave()
+		})
+	})
 	t.Run("wait, and the client leaves", func(t *testing.T) {
 		t.Parallel()
 		bubble(t, rigConfig{loops: 1}, func(r *rig) {

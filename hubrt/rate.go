@@ -10,6 +10,9 @@ import (
 	"github.com/spokehub/spoke/limits"
 )
 
+// maxRateTimer is the longest timer for a wait.
+const maxRateTimer = 10 * time.Second
+
 // admit charges a record of n bytes. pass false: it is not to be handled, because it waits or the connection has ended;
 // limited: it is to be decoded and rejected.
 func (c *Conn) admit(n int) (pass, limited bool) {
@@ -23,8 +26,10 @@ func (c *Conn) admit(n int) (pass, limited bool) {
 	case limits.Wait:
 		s.local.counters.rateWaits.Add(1)
 		c.flags |= flagRate
-		// The loop's timers have whole milliseconds; one that came early would only come again.
-		s.loop.AfterFunc((wait + time.Millisecond - 1).Truncate(time.Millisecond), c.rateOver)
+		// The loop's timers have whole milliseconds; one that came early would only come again. So does one for a long wait, which goes on when it has come: a timer outlives its
+		// connection, and would hold the memory of one that has gone for hours at a low rate.
+		wait = (wait + time.Millisecond - 1).Truncate(time.Millisecond)
+		s.loop.AfterFunc(min(wait, maxRateTimer), c.rateOver)
 		return false, false
 	case limits.Reject:
 		s.local.counters.rateRejects.Add(1)
