@@ -1,0 +1,65 @@
+package spoke_test
+
+import (
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+)
+
+// TestReadmeProgram: the program in the README compiles as it stands there, and its hub is the one of examples/chat.
+func TestReadmeProgram(t *testing.T) {
+	t.Parallel()
+	readme := readFile(t, "README.md")
+	_, block, ok := strings.Cut(readme, "```go\n")
+	if !ok {
+		t.Fatal("the README has no Go program")
+	}
+	block, _, _ = strings.Cut(block, "```")
+	file := filepath.Join(t.TempDir(), "main.go")
+	source := "package main\n\nimport (\n\"context\"\n\"log\"\n\"os\"\n\"os/signal\"\n\"syscall\"\n\n\"github.com/spokehub/spoke\"\n)\n\n" + block
+	if err := os.WriteFile(file, []byte(source), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if out, err := exec.CommandContext(t.Context(), "go", "vet", file).CombinedOutput(); err != nil {
+		t.Errorf("the README's program: %v\n%s", err, out)
+	}
+	example := readFile(t, "examples/chat/main.go")
+	hub := regexp.MustCompile(`(?s)func \(Chat\) Send\(.*?\n}\n`)
+	if in, there := hub.FindString(block), hub.FindString(example); in == "" || in != there {
+		t.Errorf("the hub method is not that of examples/chat:\n%s\n%s", in, there)
+	}
+}
+
+// TestLinks: what the documents of the project link to is there.
+func TestLinks(t *testing.T) {
+	t.Parallel()
+	files, err := filepath.Glob("docs/*.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	link := regexp.MustCompile(`\]\(([^)#: ]+)[^)]*\)`)
+	found := 0
+	for _, file := range append(files, "README.md", "CONTRIBUTING.md", "CHANGELOG.md") {
+		for _, m := range link.FindAllStringSubmatch(readFile(t, file), -1) {
+			found++
+			if _, err := os.Stat(filepath.Join(filepath.Dir(file), m[1])); err != nil {
+				t.Errorf("%s links to %s: %v", file, m[1], err)
+			}
+		}
+	}
+	if found < 10 {
+		t.Errorf("%d links were found: the expression is wrong", found)
+	}
+}
+
+func readFile(t *testing.T, name string) string {
+	t.Helper()
+	b, err := os.ReadFile(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(b)
+}
