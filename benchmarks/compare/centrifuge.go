@@ -33,6 +33,7 @@ type centrifugeOptions struct {
 	depth, outstanding int
 	ramp               float64
 	warmUp, duration   time.Duration
+	connectTime        time.Duration
 	serverPID          int
 	file               string
 	addr, path         string
@@ -50,6 +51,7 @@ func parseCentrifuge(args []string) (*centrifugeOptions, error) {
 	fs.Float64Var(&o.ramp, "ramp", rampRate, "connections a second")
 	fs.DurationVar(&o.warmUp, "warmup", time.Second, "time before the measurement")
 	fs.DurationVar(&o.duration, "duration", 5*time.Second, "length of the measurement")
+	fs.DurationVar(&o.connectTime, "connect-timeout", connectTimeout, "time to connect")
 	fs.IntVar(&o.serverPID, "server-pid", 0, "process of the server")
 	fs.StringVar(&o.file, "json", "", "where the result goes")
 	if err := fs.Parse(args[1:]); err != nil {
@@ -60,8 +62,8 @@ func parseCentrifuge(args []string) (*centrifugeOptions, error) {
 		return nil, fmt.Errorf("a URL is expected, not %q", fs.Args())
 	}
 	o.addr, o.path = u.Host, u.Path
-	if o.n < 1 || o.depth < 1 || o.outstanding < 1 || o.ramp <= 0 || o.duration <= 0 || o.serverPID <= 0 {
-		return nil, errors.New("-n, -depth, -outstanding, -ramp, -duration and -server-pid must be more than 0")
+	if o.n < 1 || o.depth < 1 || o.outstanding < 1 || o.ramp <= 0 || o.duration <= 0 || o.connectTime <= 0 || o.serverPID <= 0 {
+		return nil, errors.New("-n, -depth, -outstanding, -ramp, -duration, -connect-timeout and -server-pid must be more than 0")
 	}
 	return o, nil
 }
@@ -191,7 +193,7 @@ func (r *centrifugeRun) fail(err error) {
 
 // connect opens a connection, and sends centrifuge's connect command.
 func (r *centrifugeRun) connect() (*centrifugeConn, error) {
-	ctx, cancel := context.WithTimeout(context.Background(), 15*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), r.opts.connectTime)
 	defer cancel()
 	nc, err := new(net.Dialer).DialContext(ctx, "tcp", r.opts.addr)
 	if err != nil {

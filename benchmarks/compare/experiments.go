@@ -175,8 +175,12 @@ func titleOf(name string) string {
 	return allServers[i].title
 }
 
-// rampRate is how fast connections are made before a measurement.
-const rampRate = 2000
+// Before a measurement connections are made at rampRate a second. Some servers need long for their handshakes then, which is not what
+// is measured.
+const (
+	rampRate       = 2000
+	connectTimeout = time.Minute
+)
 
 // scaled is n, or few with -quick.
 func (b *bench) scaled(n, few int) int {
@@ -202,11 +206,11 @@ func (b *bench) length() time.Duration {
 
 // patience is how long a load of n connections may take.
 func (b *bench) patience(n int) time.Duration {
-	return time.Duration(n)*time.Second/rampRate + b.warmUp() + b.length() + 60*time.Second
+	return time.Duration(n)*time.Second/rampRate + b.warmUp() + b.length() + connectTimeout + time.Minute
 }
 
 func (b *bench) newLoad(n int, args ...string) load {
-	args = append(args, "-n", strconv.Itoa(n), "-ramp", strconv.Itoa(rampRate), "-warmup", b.warmUp().String(), "-duration", b.length().String())
+	args = append(args, "-n", strconv.Itoa(n), "-ramp", strconv.Itoa(rampRate), "-connect-timeout", connectTimeout.String(), "-warmup", b.warmUp().String(), "-duration", b.length().String())
 	return load{args: args, most: b.patience(n)}
 }
 

@@ -24,7 +24,7 @@ const (
 // crowd is a load of n connections that join one group and stay until they are interrupted. One message at the beginning is what
 // loadgen's smallest rate sends. The servers of raw frames never ping, which is no reason to give them up.
 func (b *bench) crowd(s *server, n int) load {
-	l := load{args: []string{"group", "-n", strconv.Itoa(n), "-ramp", strconv.Itoa(crowdRate), "-connect-timeout", "1m", "-groups", "1", "-rate", "0.001", "-warmup", "0s", "-duration", "2h", "-ping", "15s", "-silence", "0s"}}
+	l := load{args: []string{"group", "-n", strconv.Itoa(n), "-ramp", strconv.Itoa(crowdRate), "-connect-timeout", connectTimeout.String(), "-groups", "1", "-rate", "0.001", "-warmup", "0s", "-duration", "2h", "-ping", "15s", "-silence", "0s"}}
 	if s.ours {
 		l.query = "?user=bench" // with -dev-users: a user id
 	}

@@ -99,7 +99,7 @@ func (s *server) record(fd int32, c *conn, p []byte) {
 			s.drop(fd, "a second Join: here a connection is in one group at most")
 			return
 		}
-		s.join(fd, c, string(args))
+		s.join(fd, c, args)
 	default:
 		s.unknown(fd, p)
 		return
@@ -147,11 +147,11 @@ func (s *server) message(arg []byte) []byte {
 	return s.msg
 }
 
-func (s *server) join(fd int32, c *conn, name string) {
-	r := s.groups[name]
+func (s *server) join(fd int32, c *conn, name []byte) {
+	r := s.groups[string(name)]
 	if r == nil {
 		r = &room{}
-		s.groups[name] = r
+		s.groups[string(name)] = r
 	}
 	c.group, c.member = r, r.add(fd)
 }

@@ -122,15 +122,15 @@ func (s *server) serve() error {
 
 func (s *server) accept() error {
 	for {
-		fd, _, err := unix.Accept4(s.listener, unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC)
-		switch err {
-		case nil:
+		fd, e := accept(s.listener)
+		switch e {
+		case 0:
 		case unix.EAGAIN:
 			return nil
 		case unix.EINTR, unix.ECONNABORTED:
 			continue
 		default:
-			return fmt.Errorf("accept4: %w", err)
+			return fmt.Errorf("accept4: %w", e)
 		}
 		if fd >= len(s.conns) {
 			return fmt.Errorf("more than %d files are open", maxFiles)
