@@ -49,6 +49,9 @@ type client struct { // loop, but for what dial and open use: these come before
 	counted  bool   // among the ready ones of its shard
 	settled  bool   // the ramp knows what became of it
 	broken   bool   // its end was an error
+	again    bool   // negotiate: another connection takes the place of this one when it has ended
+	asked    bool   // negotiate: an answer is awaited
+	due      int64  // negotiate: when the call was due that is under way
 
 	sent     int64
 	streams  []stream // what is received, by publisher / groups; of an echo: one
@@ -65,6 +68,10 @@ func (c *client) open(conn *engine.Conn) engine.Handler {
 	c.heard = conn.Loop().Now()
 	if c.deadline == 0 {
 		c.deadline = c.heard + uint32(c.worker.opts.connectTime.Seconds()) + 1
+	}
+	if c.worker.opts.scenario == negotiate {
+		c.awaitCalls()
+		return c
 	}
 	conn.SetDeadline(c.deadline)
 	if c.worker.opts.skip || c.token != "" {
@@ -102,7 +109,9 @@ func (c *client) OnData(_ *engine.Conn, p []byte) int {
 	n := 0
 	for n < len(p) && c.step < stepLeaving {
 		handle := c.onFrame
-		if c.step <= stepUpgrade {
+		if c.worker.opts.scenario == negotiate {
+			handle = c.onNegotiation
+		} else if c.step <= stepUpgrade {
 			handle = c.onHTTP
 		}
 		k := handle(p[n:])
@@ -324,7 +333,7 @@ func (c *client) leave(reset bool) {
 		c.conn.Reset(engine.ClientClosed, nil)
 		return
 	}
-	if ready {
+	if ready && c.worker.opts.scenario != negotiate {
 		c.sendText(closeRecord)
 		c.sendFrame(opClose, []byte{0x03, 0xe8}) // 1000
 	}
@@ -333,6 +342,10 @@ func (c *client) leave(reset bool) {
 
 // OnEOF implements engine.Handler.
 func (c *client) OnEOF(conn *engine.Conn) {
+	if c.worker.opts.scenario == negotiate && c.step == stepReady && !c.asked {
+		c.comeAgain(engine.PeerClosed) // the server's idle timeout
+		return
+	}
 	c.fail("the server ended TCP", "the server ended TCP in step "+stepNames[c.step]+" without a close frame")
 	conn.Close(engine.PeerClosed, nil)
 }
@@ -342,6 +355,10 @@ func (c *client) OnDrain(*engine.Conn) {}
 
 // OnDeadline implements engine.Handler: it pings, and looks for a server that is silent or slow.
 func (c *client) OnDeadline(conn *engine.Conn, now uint32) {
+	if c.worker.opts.scenario == negotiate {
+		c.lookForAnswer(now)
+		return
+	}
 	if c.step != stepReady {
 		c.fail(stepNames[c.step]+": timeout", fmt.Sprintf("the connection was not ready within %v; it was in step %s", c.worker.opts.connectTime, stepNames[c.step]))
 		return

@@ -31,7 +31,8 @@ type coordinator struct {
 	back    int           // of the storm
 	sent    []int64       // by publisher
 	curves  curves
-	over    error // why the run ends early
+	tokens  tokenSet // that negotiate has brought
+	over    error    // why the run ends early
 }
 
 // curves are what slopes are taken from.
@@ -187,10 +188,13 @@ func (co *coordinator) lookForTheEnd() {
 	s := co.opts.scenario
 	t := &co.result.Total
 	at := time.Duration(co.last - co.from).Round(100 * time.Millisecond)
-	switch open := co.result.Samples[len(co.result.Samples)-1].Open; {
-	case s.ramps() && s != storm && open == 0:
+	last := &co.result.Samples[len(co.result.Samples)-1]
+	// A server may end the connection after each negotiate: then none is open at times, but answers come.
+	alive := last.Open > 0 || s == negotiate && last.PerSecond > 0
+	switch {
+	case s.ramps() && s != storm && !alive:
 		co.stop(fmt.Errorf("all %s connections were lost within %v of the measurement%s", formatInt(co.result.Ready), at, co.firstFault()))
-	case (s == echo || s == churn) && s.units(t) == 0 && t.Errors.total() >= 100,
+	case (s == echo || s == negotiate || s == churn) && s.units(t) == 0 && t.Errors.total() >= 100,
 		s.fansOut() && t.Delivered == 0 && t.Errors.total() > 0 && co.clock.now() > co.from+int64(2*time.Second):
 		co.stop(fmt.Errorf("nothing but errors%s", co.firstFault()))
 	}
@@ -209,7 +213,7 @@ func (co *coordinator) finish() {
 				}
 			}
 		})
-		if o.scenario == echo || o.scenario.fansOut() {
+		if o.scenario.answers() {
 			co.tell(command{Do: doDrain, Sent: co.sent})
 			co.gather(isDrained, func(x *report) {
 				r.LostLiving += x.Gauge.Lost
@@ -386,6 +390,12 @@ func (co *coordinator) sample() {
 		}
 		g.merge(x.Gauge)
 	})
+	for _, h := range sum.Tokens {
+		if !co.tokens.add(h) {
+			sum.Duplicates++
+		}
+	}
+	sum.Tokens = nil
 	now := co.clock.now()
 	span := float64(now-co.last) / 1e9
 	if span <= 0 {

@@ -31,11 +31,14 @@ type fakeServer struct {
 	calls map[string]int64   // under mu: by method
 	pings int64              // under mu: hub pings of clients
 	pongs int64              // under mu
+	asked int64              // under mu: negotiates
 }
 
 // behaviour is how the server differs from an ordinary one. The zero value does not.
 type behaviour struct {
 	negotiate   func(w io.Writer) (closes bool) // instead of the ordinary answer
+	token       func(n int64) string            // of the n-th negotiate, from 1; nil: one for all
+	closes      bool                            // after each answer to negotiate
 	upgrade     string                          // instead of the ordinary answer: the whole response
 	handshake   string                          // instead of {}
 	refuse      string                          // the error of every call
@@ -133,8 +136,23 @@ func (s *fakeServer) serve(nc net.Conn) {
 				}
 				continue
 			}
-			const body = `{"negotiateVersion":1,"connectionId":"public","connectionToken":"secret+/token","availableTransports":[{"transport":"WebSockets","transferFormats":["Text","Binary"]}]}`
-			fmt.Fprintf(nc, "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%s", len(body), body)
+			s.mu.Lock()
+			s.asked++
+			n := s.asked
+			s.mu.Unlock()
+			token := "secret+/token"
+			if s.token != nil {
+				token = s.token(n)
+			}
+			body := fmt.Sprintf(`{"negotiateVersion":1,"connectionId":"public","connectionToken":%q,"availableTransports":[{"transport":"WebSockets","transferFormats":["Text","Binary"]}]}`, token)
+			connection := "keep-alive"
+			if s.closes {
+				connection = "close"
+			}
+			fmt.Fprintf(nc, "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nConnection: %s\r\nContent-Length: %d\r\n\r\n%s", connection, len(body), body)
+			if s.closes {
+				return
+			}
 			continue
 		}
 		if s.upgrade != "" {

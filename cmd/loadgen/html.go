@@ -156,22 +156,29 @@ func (r *result) cards() []card {
 		}
 	}
 	list = append(list, card{"errors", formatInt(r.Errors()), ""})
-	if r.Scenario == echo || r.Scenario.fansOut() {
-		list = append(list, card{"messages lost", formatInt(r.Lost()), ""})
+	if r.Scenario.answers() {
+		lost := "messages lost"
+		if r.Scenario == negotiate {
+			lost = "answers lost"
+		}
+		list = append(list, card{lost, formatInt(r.Lost()), ""})
 	}
 	return list
 }
 
 func (r *result) deliveryFacts() []fact {
-	if r.Scenario != echo && !r.Scenario.fansOut() {
+	if !r.Scenario.answers() {
 		return nil
 	}
 	t := &r.Total
 	list := []fact{
 		{"lost", formatInt(r.LostLiving)},
 		{"lost with their connection", formatInt(r.LostCut)},
-		{"came twice", formatInt(t.Duplicates)},
-		{"overtaken by a later one", formatInt(t.Overtaken)},
+	}
+	if r.Scenario == negotiate {
+		list = append(list, fact{"tokens given twice", formatInt(t.Duplicates)})
+	} else {
+		list = append(list, fact{"came twice", formatInt(t.Duplicates)}, fact{"overtaken by a later one", formatInt(t.Overtaken)})
 	}
 	if !r.Checked {
 		list = append(list, fact{"check", "off: only counted"})
@@ -233,6 +240,9 @@ func (r *result) percentileChart() *chart {
 	if h.count() == 0 {
 		h = &r.Total.Connect
 		c.Title, c.Note = "Time to connect by percentile", "from when the connection was due, to the end of the handshake"
+		if r.Scenario == negotiate {
+			c.Note = "from when the connection was due, to the end of TCP's own handshake"
+		}
 	}
 	if h.count() == 0 {
 		return nil

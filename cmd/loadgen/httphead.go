@@ -23,34 +23,83 @@ type answer struct {
 	close  bool // the server ends the connection after it
 }
 
+// head is what the head of a response says.
+type head struct {
+	answer  answer // without the body
+	length  int    // of the body; -1: not said
+	chunked bool
+}
+
+// headEnd is the length of the head at the beginning of p with its blank line; 0: more is needed.
+func headEnd(p []byte) (int, error) {
+	end := bytes.Index(p, []byte("\r\n\r\n"))
+	if end >= 0 {
+		return end + 4, nil
+	}
+	if len(p) > maxHead {
+		return 0, fmt.Errorf("the head of the answer has more than %d bytes", maxHead)
+	}
+	return 0, nil
+}
+
 // parseAnswer reads a whole response at the beginning of p; n 0: more is needed.
 func parseAnswer(p []byte) (a answer, n int, err error) {
-	end := bytes.Index(p, []byte("\r\n\r\n"))
-	if end < 0 {
-		if len(p) > maxHead {
-			return a, 0, fmt.Errorf("the head of the answer has more than %d bytes", maxHead)
-		}
-		return a, 0, nil
+	n, err = headEnd(p)
+	if err != nil || n == 0 {
+		return a, 0, err
 	}
-	lines := strings.Split(string(p[:end]), "\r\n")
+	h, err := parseHead(p[:n])
+	if err != nil {
+		return a, 0, err
+	}
+	return h.take(p, n)
+}
+
+// alike reads responses whose heads are mostly the same but for the time: it knows the last one. The zero value knows none.
+type alike struct {
+	text []byte // with the blank line
+	head head
+}
+
+// parse is parseAnswer.
+func (k *alike) parse(p []byte) (a answer, n int, err error) {
+	if len(k.text) > 0 && bytes.HasPrefix(p, k.text) {
+		return k.head.take(p, len(k.text))
+	}
+	n, err = headEnd(p)
+	if err != nil || n == 0 {
+		return a, 0, err
+	}
+	h, err := parseHead(p[:n])
+	if err != nil {
+		return a, 0, err
+	}
+	k.text, k.head = append(k.text[:0], p[:n]...), h
+	return h.take(p, n)
+}
+
+// parseHead reads a head with its blank line.
+func parseHead(p []byte) (h head, err error) {
+	a := &h.answer
+	lines := strings.Split(string(p[:len(p)-4]), "\r\n")
 	proto, rest, _ := strings.Cut(lines[0], " ")
 	code, _, _ := strings.Cut(rest, " ")
 	a.status, err = strconv.Atoi(code)
 	if !strings.HasPrefix(proto, "HTTP/1.") || err != nil || a.status < 100 || a.status > 999 {
-		return a, 0, fmt.Errorf("the answer is not HTTP/1.1: %s", excerpt(p[:end]))
+		return h, fmt.Errorf("the answer is not HTTP/1.1: %s", excerpt(p[:len(p)-4]))
 	}
 	a.close = proto == "HTTP/1.0"
-	length, chunked := -1, false
+	h.length = -1
 	for _, l := range lines[1:] {
 		name, value, _ := strings.Cut(l, ":")
 		value = strings.TrimSpace(value)
 		switch strings.ToLower(name) {
 		case "content-length":
-			if length, err = strconv.Atoi(value); err != nil || length < 0 {
-				return a, 0, fmt.Errorf("the answer's Content-Length is %q", value)
+			if h.length, err = strconv.Atoi(value); err != nil || h.length < 0 {
+				return h, fmt.Errorf("the answer's Content-Length is %q", value)
 			}
 		case "transfer-encoding":
-			chunked = strings.EqualFold(value, "chunked")
+			h.chunked = strings.EqualFold(value, "chunked")
 		case "connection":
 			for t := range strings.SplitSeq(value, ",") {
 				if strings.EqualFold(strings.TrimSpace(t), "close") {
@@ -61,28 +110,33 @@ func parseAnswer(p []byte) (a answer, n int, err error) {
 			a.accept = value
 		}
 	}
-	n = end + 4
+	return h, nil
+}
+
+// take reads the body of a response whose head is the first n bytes of p.
+func (h *head) take(p []byte, n int) (answer, int, error) {
+	a := h.answer
 	if a.status < 200 || a.status == 204 || a.status == 304 {
 		return a, n, nil
 	}
 	body := p[n:]
 	switch {
-	case chunked:
+	case h.chunked:
 		b, k, err := parseChunks(body)
 		if err != nil || k == 0 {
 			return a, 0, err
 		}
 		a.body = b
 		return a, n + k, nil
-	case length >= 0:
-		if length > maxBody {
-			return a, 0, fmt.Errorf("the body of the answer has %d bytes, at most %d are read", length, maxBody)
+	case h.length >= 0:
+		if h.length > maxBody {
+			return a, 0, fmt.Errorf("the body of the answer has %d bytes, at most %d are read", h.length, maxBody)
 		}
-		if len(body) < length {
+		if len(body) < h.length {
 			return a, 0, nil
 		}
-		a.body = body[:length]
-		return a, n + length, nil
+		a.body = body[:h.length]
+		return a, n + h.length, nil
 	case a.status == 200:
 		return a, 0, errors.New("the answer has neither Content-Length nor chunks")
 	}

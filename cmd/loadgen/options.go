@@ -95,7 +95,7 @@ func (h *headers) Set(s string) error {
 
 // defaults depend on the scenario.
 func defaults(s scenario) options {
-	o := options{scenario: s, n: 100, size: payloadMin, procs: 1}
+	o := options{scenario: s, n: 100, size: payloadMin, procs: 1, ping: 15 * time.Second}
 	switch s {
 	case idle, storm:
 		o.n = 1000
@@ -130,11 +130,17 @@ func (o *options) flagSet() *flag.FlagSet {
 	fs.IntVar(&o.loops, "loops", 0, "event loops per process (default: the processors, divided by -procs)")
 	fs.IntVar(&o.dialers, "dialers", 64, "connection attempts at a time, per process")
 	fs.IntVar(&o.sources, "sources", 0, "source addresses 127.0.0.1 to 127.0.0.N when the target is a loopback address (default: one for every 10,000 connections; 16 for churn and storm)")
-	fs.BoolVar(&o.skip, "skip-negotiate", false, "open the WebSocket without negotiating")
+	if s != negotiate {
+		fs.BoolVar(&o.skip, "skip-negotiate", false, "open the WebSocket without negotiating")
+		fs.DurationVar(&o.ping, "ping", o.ping, "interval of the client's pings")
+	}
 	fs.StringVar(&o.token, "token", "", "bearer token: goes into the Authorization header")
 	fs.Var(&o.headers, "header", "`'Name: value'` that goes with negotiate and upgrade; may be repeated")
-	fs.DurationVar(&o.connectTime, "connect-timeout", 15*time.Second, "time to dial, negotiate, upgrade, shake hands and join")
-	fs.DurationVar(&o.ping, "ping", 15*time.Second, "interval of the client's pings")
+	steps := "time to dial, negotiate, upgrade, shake hands and join"
+	if s == negotiate {
+		steps = "time to dial"
+	}
+	fs.DurationVar(&o.connectTime, "connect-timeout", 15*time.Second, steps)
 	fs.DurationVar(&o.silence, "silence", 30*time.Second, "a server that says nothing for so long is given up; 0: never")
 	fs.IntVar(&o.serverPID, "server-pid", 0, "process of the server, on this machine: its CPU time and memory are sampled")
 	fs.StringVar(&o.jsonFile, "json", "", "write the result to this `file`")
@@ -142,10 +148,14 @@ func (o *options) flagSet() *flag.FlagSet {
 	fs.BoolVar(&o.quiet, "quiet", false, "no progress, only the result")
 	fs.StringVar(&o.child, "child", "", "internal: this process is `i/n` of another loadgen")
 
-	if s == echo || s.fansOut() {
+	if s.answers() {
 		fs.DurationVar(&o.warmup, "warmup", time.Second, "time under load before the measurement begins")
-		fs.IntVar(&o.size, "size", o.size, "bytes of a payload")
-		fs.BoolVar(&o.check, "check", true, "check order, loss and duplicates of every message")
+		check := "check that no connection token is given twice"
+		if s != negotiate {
+			fs.IntVar(&o.size, "size", o.size, "bytes of a payload")
+			check = "check order, loss and duplicates of every message"
+		}
+		fs.BoolVar(&o.check, "check", true, check)
 		fs.DurationVar(&o.drain, "drain", 5*time.Second, "what has not come when nothing more has for so long is lost")
 	}
 	switch {
@@ -172,6 +182,8 @@ func (o *options) flagSet() *flag.FlagSet {
 		} else {
 			fs.StringVar(&o.broadcastMethod, "broadcast-method", "Broadcast", "hub method (x) that sends x to all")
 		}
+	case s == negotiate:
+		fs.Float64Var(&o.rate, "rate", 0, "open loop: calls a second, all connections together; 0: closed loop")
 	case s == churn:
 		fs.Float64Var(&o.rate, "rate", 0, "open loop: new connections a second; 0: closed loop of -n")
 		fs.DurationVar(&o.hold, "hold", 0, "how long a connection lives once it is ready")

@@ -37,7 +37,7 @@ func newPace(w *worker, s *shard, start int64) pace {
 		if s.index > 0 {
 			return p // one shard calls for all: the dialers do the work
 		}
-	case echo:
+	case echo, negotiate:
 		rate *= float64(len(s.senders)) / float64(o.n)
 	default:
 		rate *= float64(len(s.senders)) / float64(o.publishers)
@@ -65,6 +65,10 @@ func (s *shard) onTick() {
 	s.ticking.Store(false)
 	p := &s.pace
 	if !s.running || p.gap == 0 {
+		return
+	}
+	if s.worker.opts.scenario == negotiate {
+		s.negotiateDue()
 		return
 	}
 	now := s.worker.clock.now()

@@ -122,7 +122,7 @@ func (s scenario) units(t *tally) int64 {
 	switch {
 	case s.fansOut():
 		return t.Delivered
-	case s == echo:
+	case s == echo, s == negotiate:
 		return t.Answered
 	}
 	return t.Connected

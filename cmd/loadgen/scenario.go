@@ -12,6 +12,7 @@ const (
 	churn     scenario = "churn"
 	storm     scenario = "storm"
 	slow      scenario = "slow"
+	negotiate scenario = "negotiate"
 )
 
 // scenarios are all of them in the order of the help text.
@@ -26,10 +27,14 @@ var scenarios = []struct {
 	{churn, "connections come and go: -rate a second, or a closed loop of -n"},
 	{storm, "-n connections drop and return at once"},
 	{slow, "a broadcast at -rate while -slow-share of the readers stop reading, or take -trickle bytes a second"},
+	{negotiate, "-n keep-alive connections ask for a connection token, one call under way on each: a closed loop, or an open loop at -rate calls a second"},
 }
 
 // fansOut says that publishers send to many receivers.
 func (s scenario) fansOut() bool { return s == broadcast || s == group || s == slow }
+
+// answers says that calls are made of which each has one answer, or one delivery for each receiver: some can be lost.
+func (s scenario) answers() bool { return s == echo || s == negotiate || s.fansOut() }
 
 // ramps says that the connections are made before the measurement begins.
 func (s scenario) ramps() bool { return s != churn }
@@ -41,6 +46,8 @@ func (s scenario) unit() string {
 		return "deliveries"
 	case s == echo:
 		return "messages"
+	case s == negotiate:
+		return "negotiations"
 	}
 	return "connections"
 }

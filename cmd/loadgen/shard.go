@@ -14,9 +14,10 @@ type shard struct { // loop, but for what is constant
 
 	tally   *tally
 	open    int64     // connections that are ready
-	clients []*client // that have become ready, also those that have ended since; of churn: none
-	senders []*client // that are ready and call: all of echo, the publishers of the others
+	clients []*client // that have become ready, also those that have ended since; of churn and negotiate: none
+	senders []*client // that are ready and call: all of echo and negotiate, the publishers of the others
 	members []int64   // ready, healthy receivers by group
+	asking  asking    // negotiate
 	seen    [][]tide  // closed fan-out loop: by publisher, a ring by sequence number
 
 	running bool  // calls are made
@@ -55,6 +56,10 @@ func (s *shard) ready(c *client) {
 		s.live(c)
 		return
 	}
+	if o.scenario == negotiate {
+		s.readyToAsk(c)
+		return
+	}
 	s.clients = append(s.clients, c)
 	if storming {
 		s.worker.returned()
@@ -85,6 +90,11 @@ func (s *shard) retire(c *client) {
 	c.counted = false
 	s.open--
 	s.tally.Ended++
+	if c.asked {
+		s.asking.under--
+		s.asking.cut++
+		c.asked = false
+	}
 	if c.place >= 0 {
 		last := len(s.senders) - 1
 		m := s.senders[last]
@@ -123,6 +133,8 @@ func (s *shard) gone(c *client) {
 	switch s.worker.opts.scenario {
 	case churn:
 		s.comeAgain(c, failed)
+	case negotiate:
+		s.askAgain(c, failed)
 	case storm:
 		if s.worker.storming.Load() {
 			s.comeBack(c, failed)
@@ -145,11 +157,18 @@ func (s *shard) begin(start, from, until int64) {
 	case o.scenario == storm:
 		s.drop(start)
 	case o.rate > 0:
-		s.pace = newPace(s.worker, s, start)
+		p := newPace(s.worker, s, start)
+		s.worker.paceMu.Lock()
+		s.pace = p
+		s.worker.paceMu.Unlock()
 		for _, c := range s.clients {
 			if c.slow {
 				s.slowDown(c, 0)
 			}
+		}
+	case o.scenario == negotiate:
+		for _, c := range append([]*client(nil), s.senders...) {
+			s.ask(c, s.worker.clock.now())
 		}
 	case o.scenario == echo:
 		for _, c := range append([]*client(nil), s.senders...) {
@@ -166,6 +185,10 @@ func (s *shard) begin(start, from, until int64) {
 // end makes no more calls; slow readers read on, to see what the server has done about them.
 func (s *shard) end() {
 	s.running = false
+	if s.worker.opts.scenario == negotiate {
+		s.until = min(s.until, s.worker.clock.now()) // an interrupted run
+		s.negotiateDue()
+	}
 	for _, c := range s.clients {
 		if c.slow && c.step == stepReady {
 			c.stopTimer()

@@ -63,6 +63,8 @@ func (r *result) printFigures(line func(name, format string, a ...any)) {
 	switch {
 	case r.Scenario.fansOut():
 		line("deliveries", "%s in %.1f s, %s/s, of %s messages", formatInt(t.Delivered), r.Seconds, formatNumber(rounded(r.PerSecond)), formatInt(t.Sent))
+	case r.Scenario == negotiate:
+		line("negotiated", "%s in %.1f s, %s/s", formatInt(t.Answered), r.Seconds, formatNumber(rounded(r.PerSecond)))
 	case r.Scenario == echo:
 		line("messages", "%s in %.1f s, %s/s", formatInt(t.Answered), r.Seconds, formatNumber(rounded(r.PerSecond)))
 	case r.Scenario == idle:
@@ -76,13 +78,17 @@ func (r *result) printFigures(line func(name, format string, a ...any)) {
 }
 
 func (r *result) printVerdict(line func(name, format string, a ...any)) {
-	if r.Scenario != echo && !r.Scenario.fansOut() {
+	if !r.Scenario.answers() {
 		return
 	}
 	t := &r.Total
 	how := "checked"
 	if !r.Checked {
 		how = "counted only"
+	}
+	if r.Scenario == negotiate {
+		line("answers", "%s lost, %s lost with their connection; %s tokens given twice (%s)", formatInt(r.LostLiving), formatInt(r.LostCut), formatInt(t.Duplicates), how)
+		return
 	}
 	line("delivery", "%s lost, %s lost with their connection, %s twice, %s overtaken (%s)", formatInt(r.LostLiving), formatInt(r.LostCut), formatInt(t.Duplicates), formatInt(t.Overtaken), how)
 }

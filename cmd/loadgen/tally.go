@@ -14,7 +14,9 @@ type tally struct {
 	SlowCut    int64 `json:"slowCut,omitempty"`
 	Foreign    int64 `json:"foreign,omitempty"` // messages of other runs
 	Overtaken  int64 `json:"overtaken"`
-	Duplicates int64 `json:"duplicates"`
+	Duplicates int64 `json:"duplicates"` // negotiate: tokens that were given before
+
+	Tokens tokenHashes `json:"tokens,omitempty"` // of negotiate; the coordinator takes them out
 
 	Latency hist   `json:"latency"`
 	Connect hist   `json:"connect"`
@@ -37,19 +39,20 @@ func (t *tally) merge(o *tally) {
 	t.Foreign += o.Foreign
 	t.Overtaken += o.Overtaken
 	t.Duplicates += o.Duplicates
+	t.Tokens = append(t.Tokens, o.Tokens...)
 	t.Latency.merge(&o.Latency)
 	t.Connect.merge(&o.Connect)
 	t.Lag.merge(&o.Lag)
 	t.Errors.merge(o.Errors)
 }
 
-// reset empties t and keeps the histograms' memory.
+// reset empties t and keeps its memory.
 func (t *tally) reset() {
 	latency, connect, lag := t.Latency, t.Connect, t.Lag
 	latency.reset()
 	connect.reset()
 	lag.reset()
-	*t = tally{Latency: latency, Connect: connect, Lag: lag}
+	*t = tally{Tokens: t.Tokens[:0], Latency: latency, Connect: connect, Lag: lag}
 }
 
 // faults count errors by kind, with the text of the first.

@@ -73,14 +73,18 @@ func (ts *thresholds) register(fs *flag.FlagSet, s scenario) {
 	number := func(name, usage string, figure func(r *result) float64) {
 		add(name, usage, threshold{figure: func(r *result) (float64, bool) { return figure(r), true }})
 	}
-	if s == echo || s.fansOut() || s == storm {
+	if s.answers() || s == storm {
 		latency("max-p50", "the median latency is above this `time`", 50)
 		latency("max-p90", "the latency's 90th percentile is above this `time`", 90)
 		latency("max-p99", "the latency's 99th percentile is above this `time`", 99)
 		latency("max-p999", "the latency's 99.9th percentile is above this `time`", 99.9)
 		latency("max-latency", "the longest latency is above this `time`", 100)
 	}
-	if s == echo || s.fansOut() {
+	switch {
+	case s == negotiate:
+		number("max-loss", "more than so many calls have no answer", func(r *result) float64 { return float64(r.Lost()) })
+		number("max-duplicates", "more than so many tokens are given twice", func(r *result) float64 { return float64(r.Total.Duplicates) })
+	case s.answers():
 		number("max-loss", "more than so many messages are lost", func(r *result) float64 { return float64(r.Lost()) })
 		number("max-duplicates", "more than so many messages come twice", func(r *result) float64 { return float64(r.Total.Duplicates) })
 		number("max-disorder", "more than so many messages are overtaken", func(r *result) float64 { return float64(r.Total.Overtaken) })

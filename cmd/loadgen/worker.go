@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"runtime"
+	"slices"
 	"strconv"
 	"sync"
 	"sync/atomic"
@@ -21,7 +22,8 @@ type worker struct {
 	engine *engine.Engine
 	shards []*shard
 	dialer *dialer
-	pool   pool // churn in an open loop
+	pool   pool       // churn in an open loop
+	paceMu sync.Mutex // negotiate: of the shards' paces, whose calls other shards may take
 
 	// Constant once made.
 	reader           reader
@@ -244,6 +246,8 @@ func (w *worker) begin(start, from, until int64) {
 	paces := make([]pace, len(w.shards))
 	w.each(func(s *shard) {
 		s.begin(start, from, until)
+		w.paceMu.Lock()
+		defer w.paceMu.Unlock()
 		paces[s.index] = s.pace
 	})
 	if o.rate > 0 {
@@ -290,6 +294,12 @@ type sentCount struct {
 func (w *worker) missing(sent []int64) (living, ended int64) {
 	var a, b atomic.Int64
 	w.each(func(s *shard) {
+		if w.opts.scenario == negotiate {
+			l, e := s.unanswered()
+			a.Add(l)
+			b.Add(e)
+			return
+		}
 		l, e := s.missing(sent)
 		a.Add(l)
 		b.Add(e)
@@ -371,7 +381,7 @@ func (w *worker) close() {
 	w.storming.Store(false)
 	w.dialer.stop()
 	w.each(func(s *shard) {
-		for _, c := range s.clients {
+		for _, c := range append(slices.Clone(s.clients), s.senders...) { // most senders are both; the second leave does nothing
 			c.leave(false)
 		}
 	})
