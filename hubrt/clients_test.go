@@ -276,23 +276,26 @@ func checkEmpty(t *testing.T, h *Hub) {
 		s := &h.shards[i]
 		done := make(chan struct{})
 		s.loop.Post(engine.TaskFunc(func(*engine.Loop) {
-			if len(s.conns) != 0 || s.groups != nil || s.users != nil || s.size.Load() != 0 {
-				t.Errorf("loop %d still has %d connections (%d), %d groups, %d users", i, len(s.conns), s.size.Load(), len(s.groups), len(s.users))
+			if len(s.conns) != 0 || s.groups != nil || s.size.Load() != 0 {
+				t.Errorf("loop %d still has %d connections (%d), %d groups", i, len(s.conns), s.size.Load(), len(s.groups))
 			}
 			close(done)
 		}))
 		<-done
 	}
-	for name, d := range map[string]*directory{"groups": &h.groups, "users": &h.users} {
-		for i := range d.parts {
-			for key, p := range d.parts[i].keys {
-				t.Errorf("the directory of %s still has %q on %v", name, key, p.loops)
-			}
+	for i := range h.groups.parts {
+		for key, p := range h.groups.parts[i].keys {
+			t.Errorf("the directory of groups still has %q on %v", key, p.loops)
+		}
+	}
+	for i := range h.users.parts {
+		if h.users.parts[i].conns.slots != nil {
+			t.Errorf("there still are connections of users: %v", h.users.parts[i].conns.slots)
 		}
 	}
 	for i := range h.registry.parts {
-		if h.registry.parts[i].conns != nil {
-			t.Errorf("the registry still has %v", h.registry.parts[i].conns)
+		if h.registry.parts[i].conns.slots != nil {
+			t.Errorf("the registry still has %v", h.registry.parts[i].conns.slots)
 		}
 	}
 	for i := range h.protocols {

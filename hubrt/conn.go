@@ -59,7 +59,7 @@ type Conn struct {
 	first, last *call // the mailbox: calls that wait for their predecessors or for a worker
 	ending      *ending
 	subs        atomic.Pointer[subscriptions] // nil without groups
-	user        membership
+	user        sameUser
 	buckets     limits.Buckets
 
 	at        uint32 // place in the shard's conns
@@ -130,8 +130,8 @@ func (c *Conn) enroll() {
 	c.protocol().inUse.Add(1)
 	s.size.Add(1)
 	c.frame = c.proto
-	if id := c.ctx.UserID(); id != "" {
-		s.joinUser(c, id)
+	if c.ctx.UserID() != "" {
+		s.hub.users.add(c)
 	}
 	s.hub.registry.add(c)
 }
@@ -143,6 +143,9 @@ func (c *Conn) withdraw() {
 	}
 	s := c.ctx.shard
 	s.hub.registry.remove(c)
+	if c.ctx.UserID() != "" {
+		s.hub.users.remove(c)
+	}
 	c.leaveAll()
 	c.frame = 0
 	s.size.Add(-1)

@@ -140,7 +140,6 @@ func (t *change) Run(*engine.Loop) {
 // leaveAll ends all memberships. Loop only; c.ctx.gone is set.
 func (c *Conn) leaveAll() {
 	s := c.ctx.shard
-	s.leaveUser(c)
 	subs := c.subs.Load()
 	if subs == nil {
 		return

@@ -30,7 +30,7 @@ type Hub struct {
 	shards    []shard    // by loop
 	registry  registry
 	groups    directory
-	users     directory
+	users     users
 
 	handshakeTimeout, keepAlive, clientTimeout uint32 // seconds
 }
@@ -56,7 +56,6 @@ type shard struct {
 	loop   *engine.Loop
 	conns  []*Conn           // loop: all that are open, also before the handshake
 	groups map[string]*group // loop
-	users  map[string]*group // loop
 	size   atomic.Int64      // connections that get broadcasts; written by the loop
 }
 

@@ -1,6 +1,6 @@
 package hubrt
 
-// group is a loop's members of a group or of a user, dense so that a broadcast walks memory in order. Loop only.
+// group is a loop's members of a group, dense so that a broadcast walks memory in order. Loop only.
 type group struct {
 	name    string
 	members []member
@@ -69,39 +69,6 @@ func (s *shard) leaveAt(c *Conn, i int) {
 	if subs.list = subs.list[:last]; last == 0 {
 		subs.list = nil
 	}
-}
-
-// joinUser and leaveUser do the same with the one user that a connection has. Loop only.
-func (s *shard) joinUser(c *Conn, id string) {
-	name := s.hub.users.add(id, s.loop.Index())
-	g := s.users[name]
-	if g == nil {
-		if s.users == nil {
-			s.users = make(map[string]*group)
-		}
-		g = &group{name: name}
-		s.users[name] = g
-	}
-	g.members = append(g.members, member{c: c})
-	c.user = membership{g, uint32(len(g.members) - 1)}
-}
-
-func (s *shard) leaveUser(c *Conn) {
-	g := c.user.group
-	if g == nil {
-		return
-	}
-	if moved := g.remove(c.user.at); moved.c != nil {
-		moved.c.user.at = c.user.at
-	}
-	c.user = membership{}
-	if len(g.members) == 0 {
-		delete(s.users, g.name)
-		if len(s.users) == 0 {
-			s.users = nil
-		}
-	}
-	s.hub.users.drop(g.name, s.loop.Index())
 }
 
 // remove takes the member at a place out. The one that took the place is returned, if there is one, and its note of where it is has to be changed.

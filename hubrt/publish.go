@@ -83,19 +83,18 @@ func (h *Hub) publishAll(frames *frameSet, except []*Conn) error {
 	return nil
 }
 
-// directory is where the keys of a kind are.
-func (h *Hub) directory(kind targetKind) *directory {
+// loops appends the loops on which a group or user has members.
+func (h *Hub) loops(dst []int, kind targetKind, key string) []int {
 	if kind == toUser {
-		return &h.users
+		return h.users.loops(dst, key)
 	}
-	return &h.groups
+	return h.groups.loops(dst, key)
 }
 
 // publish sends to the loops on which a group or user has members.
 func (h *Hub) publish(frames *frameSet, kind targetKind, key string, except []*Conn) error {
-	d := h.directory(kind)
 	var few [16]int
-	loops := d.loops(few[:0], key)
+	loops := h.loops(few[:0], kind, key)
 	for _, i := range loops {
 		if err := h.shards[i].room(); err != nil {
 			return err
@@ -112,13 +111,12 @@ func (h *Hub) publishEach(frames *frameSet, kind targetKind, keys []string, once
 	if err := h.roomInAll(); err != nil {
 		return err
 	}
-	d := h.directory(kind)
 	var few [16]int
 	for i, key := range keys {
 		if once && slices.Contains(keys[:i], key) {
 			continue
 		}
-		for _, loop := range d.loops(few[:0], key) {
+		for _, loop := range h.loops(few[:0], kind, key) {
 			h.post(loop, frames, kind, key, nil, nil)
 		}
 	}
@@ -203,12 +201,10 @@ func (p *publication) Run(*engine.Loop) {
 		for _, c := range p.to {
 			c.receive(&p.frames)
 		}
+	case toUser:
+		s.sendUser(p.key, &p.frames)
 	default:
-		groups := s.groups
-		if p.kind == toUser {
-			groups = s.users
-		}
-		if g := groups[p.key]; g != nil {
+		if g := s.groups[p.key]; g != nil {
 			for i := len(g.members) - 1; i >= 0; i-- {
 				if i < len(g.members) {
 					g.members[i].c.receive(&p.frames)
@@ -222,6 +218,18 @@ func (p *publication) Run(*engine.Loop) {
 		}
 	}
 	p.free()
+}
+
+// sendUser sends to a user's connections. They are listed first, since a send may end one and take it off its chain.
+func (s *shard) sendUser(id string, frames *frameSet) {
+	list := s.hub.users.on(s.local.conns[:0], s, id)
+	for _, c := range list {
+		c.receive(frames)
+	}
+	clear(list)
+	if s.local.conns = list[:0]; cap(list) > 1024 {
+		s.local.conns = nil
+	}
 }
 
 // receive sends the frame of the connection's protocol; one that is not, or no longer, enrolled has none.

@@ -1,28 +1,33 @@
 package hubrt
 
-import "sync"
+import (
+	"encoding/binary"
+	"sync"
+)
 
-// registry finds connections by id. It is sharded so that loops and senders rarely meet.
+// registry finds connections by id. It is sharded so that loops and senders rarely meet, and so that growing a part is soon done.
 type registry struct {
-	parts [64]registryPart
+	parts [256]registryPart
 }
 
 type registryPart struct {
 	mu    sync.RWMutex
-	conns map[ID]*Conn // under mu
+	conns table[ID, byID] // under mu
 }
 
-// part: ids are random, so any byte spreads them.
-func (r *registry) part(id ID) *registryPart { return &r.parts[id[0]%uint8(len(r.parts))] }
+// byID: ids are random numbers of our own. The part goes by another piece of them.
+type byID struct{}
+
+func (byID) of(c *Conn) ID                   { return c.ctx.id }
+func (byID) hash(id ID) uint64               { return binary.BigEndian.Uint64(id[8:]) }
+func (byID) same(a, b ID) bool               { return a == b }
+func (r *registry) part(id ID) *registryPart { return &r.parts[id[0]] }
 
 func (r *registry) add(c *Conn) {
 	p := r.part(c.ctx.id)
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.conns == nil {
-		p.conns = make(map[ID]*Conn)
-	}
-	p.conns[c.ctx.id] = c
+	p.conns.put(c)
 }
 
 // remove takes c out, unless another connection has its id.
@@ -30,12 +35,7 @@ func (r *registry) remove(c *Conn) {
 	p := r.part(c.ctx.id)
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.conns[c.ctx.id] == c {
-		delete(p.conns, c.ctx.id)
-	}
-	if len(p.conns) == 0 {
-		p.conns = nil // a map never shrinks
-	}
+	p.conns.remove(c)
 }
 
 // find returns nil for an id that no connection has.
@@ -47,5 +47,5 @@ func (r *registry) find(id string) *Conn {
 	p := r.part(key)
 	p.mu.RLock()
 	defer p.mu.RUnlock()
-	return p.conns[key]
+	return p.conns.find(key)
 }

@@ -56,6 +56,7 @@ type local struct {
 	message codec.Message // loop
 	args    method.Args   // loop: of inline calls
 	out     []byte        // loop: the record being written
+	conns   []*Conn       // loop: those of a user, while they are sent to
 	posts   atomic.Int64  // any goroutine (atomic): sends and membership changes that were posted to the loop
 	queued  atomic.Int64  // any goroutine (atomic): bytes of those that have not run
 
