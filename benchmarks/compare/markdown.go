@@ -52,7 +52,7 @@ func (r *results) writeBars(p printer) {
 		}
 		p("| %s | %s | %s | %s | %s | %s |\n", f.Title, strings.Join(bars, " and "), f.cell(f.oursOf()), f.cell(f.row(reference)), ratioCell(f.oursOf()), f.verdict())
 	}
-	p("\nHeap allocations per message and per delivery are 0: ordinary tests assert it (`go test -run Alloc ./engine ./ws ./codec ./hubrt`).\n\n")
+	p("\nHeap allocations per message and per delivery are 0: ordinary tests assert it (`go test -run Alloc ./benchmarks ./engine ./ws ./codec ./hubrt`).\n\n")
 }
 
 // verdict says whether Spoke meets the bars.
