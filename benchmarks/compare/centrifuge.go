@@ -74,6 +74,7 @@ type centrifugeRun struct {
 	conns     []*centrifugeConn
 	publisher *centrifugeConn // the first; set before anybody reads
 
+	order    sync.Mutex // of the broadcasts
 	counting atomic.Bool
 	over     atomic.Bool
 	units    atomic.Int64 // answers or deliveries while counting
@@ -292,6 +293,8 @@ func (c *centrifugeConn) call(method string, seq int64) error {
 
 // broadcast sends the next message.
 func (r *centrifugeRun) broadcast() error {
+	r.order.Lock() // they are sent in the order of their numbers
+	defer r.order.Unlock()
 	r.mu.Lock()
 	seq := r.next
 	r.next++

@@ -90,12 +90,12 @@ func (f *fakeCentrifuge) serve(nc net.Conn) {
 			return
 		}
 		f.mu.Lock()
-		switch text := string(p[4:]); {
-		case text == `{"id":1,"connect":{}}`:
+		switch text := string(p[4:]); text {
+		case `{"id":1,"connect":{}}`:
 			_, _ = nc.Write(frame(`{"id":1,"connect":{"client":"x"}}`))
 			_, _ = nc.Write([]byte{0x89, 0})
 			_, _ = nc.Write(frame("{}"))
-		case text == "{}": // the pong
+		case "{}": // the pong
 		default:
 			m := rpc.FindStringSubmatch(text)
 			if m == nil {
