@@ -74,6 +74,19 @@ func TestAllocations(t *testing.T) {
 			l.turn()
 		})
 	})
+	t.Run("read and answer over a pipe", func(t *testing.T) {
+		client, server := Pipe()
+		l, _, _ := idleLoop(t, &probe{})
+		l.adopt(socket{fd: -1, peer: server}, nil, func(*Conn) Handler { return echo() })
+		got := make([]byte, 100)
+		noAllocs(t, func() {
+			_, _ = client.Write(small)
+			l.turn()
+			if n, err := client.Read(got); n != len(small) || err != nil {
+				t.Fatalf("read %d, %v", n, err)
+			}
+		})
+	})
 	t.Run("read and leave a part", func(t *testing.T) {
 		l, c, s := idleLoop(t, &probe{data: func(_ *Conn, p []byte) int {
 			if len(p) < 100 {

@@ -17,6 +17,7 @@ var closeClauses = []clause{
 	{name: "close/discards what the peer still sends", run: testCloseDiscards},
 	{name: "close/peer resets", run: testPeerReset},
 	{name: "close/peer resets a paused connection", run: testPeerResetPaused},
+	{name: "close/peer resets a half-closed connection", run: testPeerResetHalfClosed},
 	{name: "close/in every callback", run: testEndInCallbacks},
 	{name: "close/refused", run: testRefused},
 	{name: "close/the first reason stands", run: testFirstReason},
@@ -141,6 +142,25 @@ func testPeerResetPaused(t *testing.T, w *world) {
 		return
 	}
 	if e := await(t, ends, "the close"); e.reason != PeerReset {
+		t.Fatalf("closed with %v, %v", e.reason, e.err)
+	}
+}
+
+// testPeerResetHalfClosed: the end of a connection of which there is nothing to read is seen without a write.
+func testPeerResetHalfClosed(t *testing.T, w *world) {
+	closed, ends := endings()
+	eof := make(chan struct{})
+	p := w.connect((&probe{close: closed, eof: func(*Conn) { close(eof) }}).open)
+	if err := p.CloseWrite(); err != nil {
+		t.Fatal(err)
+	}
+	await(t, eof, "the end of the peer's direction")
+	want := PeerReset
+	if p.LocalAddr().Network() == "unix" {
+		want = PeerClosed
+	}
+	reset(p)
+	if e := await(t, ends, "the close"); e.reason != want {
 		t.Fatalf("closed with %v, %v", e.reason, e.err)
 	}
 }

@@ -15,10 +15,10 @@ type Config struct {
 	//
 	// All three keep the same contract, but gnet has no means for some of it, so that backend costs more where it matters little:
 	//   - A paused connection is read on until 16 KiB wait, so it holds up to 80 KiB besides what its handler has left; then it is
-	//     taken out of gnet, and TCP slows the peer. That the peer has reset it meanwhile is seen when it is read or written again.
+	//     taken out of gnet, and TCP slows the peer.
 	//   - A connection that is paused for long or whose peer has ended its direction takes a second descriptor for a moment. If there
 	//     is none, the first is read on up to InputMax and then reset (InputOverflow), the second ends at once (PeerClosed).
-	//   - There is one listener for all loops. A connection for which there is no descriptor is reset, where epoll leaves it waiting.
+	//   - There is one listener for all loops, and a connection takes two descriptors while it is accepted.
 	//   - On Windows there are 64 KiB and a goroutine per connection, what a peer does not take is copied (64 KiB per connection), and
 	//     there are no unix sockets.
 	//
@@ -43,7 +43,7 @@ type Config struct {
 	// SendTimeout is how long a connection may be over Outbound while the kernel takes nothing; then it is reset with
 	// reason SendTimeout. Default 10 s; it acts within a second more.
 	SendTimeout time.Duration
-	// SendBuffer is SO_SNDBUF of each TCP connection in bytes; default 128 KiB (the kernel doubles it for its bookkeeping). A
+	// SendBuffer is SO_SNDBUF of each connection in bytes, TCP and unix; default 128 KiB (the kernel doubles it for its bookkeeping). A
 	// peer that has stopped reading then holds about 310 KiB in both kernels' buffers, at the same rate for those who read; -1
 	// leaves it to the kernel, which takes 3.8 MB (BenchmarkSendBuffer). It bounds a connection's rate to its size per
 	// round trip; below 64 KiB the loopback device, whose segments are as large, waits for delayed acknowledgements.

@@ -15,12 +15,21 @@ import (
 // spin, count, and accept the rest when some become free.
 func TestDescriptorsExhausted(t *testing.T) {
 	t.Parallel()
+	for _, backend := range []string{backendEpoll, backendGnet} {
+		t.Run(backend, func(t *testing.T) {
+			t.Parallel()
+			testDescriptorsExhausted(t, backend)
+		})
+	}
+}
+
+func testDescriptorsExhausted(t *testing.T, backend string) {
 	exe, err := os.Executable()
 	if err != nil {
 		t.Fatal(err)
 	}
 	cmd := exec.Command(exe)
-	cmd.Env = append(os.Environ(), "SPOKE_ENGINE_TEST_CHILD=descriptors")
+	cmd.Env = append(os.Environ(), "SPOKE_ENGINE_TEST_CHILD=descriptors", "SPOKE_ENGINE_TEST_BACKEND="+backend)
 	stdin, err := cmd.StdinPipe()
 	if err != nil {
 		t.Fatal(err)
@@ -88,7 +97,7 @@ func init() {
 		if err := unix.Setrlimit(unix.RLIMIT_NOFILE, &unix.Rlimit{Cur: 64, Max: 64}); err != nil {
 			return err
 		}
-		e, err := New(Config{Backend: "epoll", Loops: 1})
+		e, err := New(Config{Backend: os.Getenv("SPOKE_ENGINE_TEST_BACKEND"), Loops: 1})
 		if err != nil {
 			return err
 		}

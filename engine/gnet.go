@@ -382,6 +382,7 @@ type gnetListener struct {
 	ln     net.Listener
 	open   func(c *Conn) Handler
 	file   *socketFile
+	warned time.Time // by serve alone
 	closed atomic.Bool
 	done   chan struct{}
 }
@@ -397,42 +398,57 @@ func (e *Engine) listenGnet(network, addr string, open func(c *Conn) Handler) (l
 // serve accepts until close. It waits until a loop has taken the connection before it accepts the next, so that a flood of them
 // waits in the kernel.
 func (g *gnetListener) serve() {
-	cfg := &g.engine.cfg
-	warned := time.Time{}
 	for {
 		nc, err := g.ln.Accept()
 		l := g.engine.pick()
+		for err == nil && !g.closed.Load() {
+			if err := spareDescriptor(nc); err == nil {
+				break
+			} else {
+				g.backOff(l, err) // with one connection in hand, and the others in the kernel
+			}
+		}
 		switch {
 		case err == nil:
-			d := l.hosted.host.(*gnetDriver)
-			if !d.begin() {
-				d.drop(socket{conn: nc})
-				continue
-			}
-			a := &arrival{open: g.open}
-			if t, ok := nc.(*net.TCPConn); ok {
-				a.remote = remoteOf(t)
-			}
-			if cfg.SendBuffer > 0 {
-				_ = setSendBuffer(nc, cfg.SendBuffer) // the peer may have gone
-			}
-			d.bring(nc, a)
+			g.hand(l, nc)
 		case g.closed.Load():
 			return
 		default:
-			l.counters.acceptErrors.Add(1)
-			if errors.Is(err, syscall.EMFILE) || errors.Is(err, syscall.ENFILE) {
-				l.counters.fdExhausted.Add(1)
-			}
-			if time.Since(warned) > time.Second {
-				warned = time.Now()
-				cfg.Logger.Warn("connections cannot be accepted for now", "error", err, "retry", acceptRetry)
-			}
-			select {
-			case <-g.done:
-			case <-time.After(acceptRetry):
-			}
+			g.backOff(l, err)
 		}
+	}
+}
+
+// hand gives nc to the loop.
+func (g *gnetListener) hand(l *Loop, nc net.Conn) {
+	d := l.hosted.host.(*gnetDriver)
+	if !d.begin() {
+		d.drop(socket{conn: nc})
+		return
+	}
+	a := &arrival{open: g.open}
+	if t, ok := nc.(*net.TCPConn); ok {
+		a.remote = remoteOf(t)
+	}
+	if size := g.engine.cfg.SendBuffer; size > 0 {
+		_ = setSendBuffer(nc, size) // fails if the peer has gone, which the loop will see
+	}
+	d.bring(nc, a)
+}
+
+// backOff waits until descriptors may be free again.
+func (g *gnetListener) backOff(l *Loop, err error) {
+	l.counters.acceptErrors.Add(1)
+	if errors.Is(err, syscall.EMFILE) || errors.Is(err, syscall.ENFILE) {
+		l.counters.fdExhausted.Add(1)
+	}
+	if time.Since(g.warned) > time.Second { // ten tries a second make one line
+		g.warned = time.Now()
+		g.engine.cfg.Logger.Warn("connections cannot be accepted for now", "error", err, "retry", acceptRetry)
+	}
+	select {
+	case <-g.done:
+	case <-time.After(acceptRetry):
 	}
 }
 

@@ -87,6 +87,22 @@ func (d *gnetDriver) enroll(nc net.Conn, a *arrival) error {
 	return nil
 }
 
+// spareDescriptor is nil if there is one more: gnet makes a duplicate, and closes a connection of which it cannot.
+func spareDescriptor(nc net.Conn) error {
+	rc, err := nc.(syscall.Conn).SyscallConn()
+	if err != nil {
+		return nil // the connection has gone, which enroll will see
+	}
+	var dupErr error
+	_ = rc.Control(func(fd uintptr) {
+		var n int
+		if n, dupErr = dupFD(int32(fd)); dupErr == nil {
+			dupErr = os.NewSyscallError("close", unix.Close(n))
+		}
+	})
+	return dupErr
+}
+
 // park takes a paused connection out of gnet, with what gnet has read. The caller has gnet close its descriptor.
 func (d *gnetDriver) park(c *Conn, gc gnet.Conn) error {
 	fd, err := dupFD(c.fd)
@@ -97,14 +113,22 @@ func (d *gnetDriver) park(c *Conn, gc gnet.Conn) error {
 	peer.gc, peer.away = nil, &away{kept: drain(gc)}
 	gc.SetContext(nil)
 	d.move(c, int32(fd))
+	d.watchEnd(c, unix.POLLERR) // not for the end of both directions, before which there is something to read
 	return nil
+}
+
+// watchEnd: without it the end of c is seen when it is read or written.
+func (d *gnetDriver) watchEnd(c *Conn, ends int16) {
+	if err := d.room.watchEnd(c, ends); err != nil {
+		d.loop.engine.cfg.Logger.Warn("a connection cannot be watched for its end", "error", err)
+	}
 }
 
 // comeBack has gnet take the connection again.
 func (d *gnetDriver) comeBack(c *Conn) {
 	a := d.peers[c.slot].away
-	if a.entering || a.ended || !d.begin() {
-		return
+	if a.entering || a.ended || len(a.kept) > 0 || !d.begin() {
+		return // with bytes kept it has been parked anew since a first try has failed
 	}
 	a.entering = true
 	way := &arrival{slot: c.slot, gen: c.gen}
@@ -134,10 +158,9 @@ func (d *gnetDriver) succeed(c *Conn) readiness {
 		d.move(c, -1) // there is no writing any more
 		return 0
 	}
-	p := []unix.PollFd{{Fd: c.fd, Events: unix.POLLOUT}}
-	if _, err := unix.Poll(p, 0); err == nil && p[0].Revents&(unix.POLLHUP|unix.POLLERR) != 0 {
+	if ended := polled(c.fd) & (unix.POLLHUP | unix.POLLERR); ended != 0 {
 		d.move(c, -1)
-		return readyHup
+		return endBits(ended)
 	}
 	fd, err := dupFD(c.fd)
 	if err != nil {
@@ -146,6 +169,7 @@ func (d *gnetDriver) succeed(c *Conn) readiness {
 		return readyHup
 	}
 	d.move(c, int32(fd))
+	d.watchEnd(c, unix.POLLHUP|unix.POLLERR)
 	return 0
 }
 
@@ -165,7 +189,7 @@ func (d *gnetDriver) await(c *Conn) syscall.Errno {
 		d.loop.wakeUp()
 		return syscall.EAGAIN
 	}
-	if err := d.room.watch(c.fd, event{slot: c.slot, gen: c.gen, bits: readyOut}); err != nil {
+	if err := d.room.watch(c); err != nil {
 		d.loop.engine.cfg.Logger.Warn("a connection cannot be watched for room to write", "error", err)
 		return syscall.ENOMEM // not EAGAIN, after which it would wait for ever
 	}

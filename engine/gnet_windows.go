@@ -83,6 +83,8 @@ func (d *gnetDriver) wanted(c *Conn) {
 	}
 }
 
+func spareDescriptor(net.Conn) error { return nil }
+
 func descriptor(gnet.Conn) int32 { return -1 }
 
 // comeBack and returned: nothing leaves gnet here but for good.

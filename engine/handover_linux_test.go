@@ -9,8 +9,11 @@ import (
 
 // TestAttachTCP moves connections of the standard library in and out, as the hand-over with net/http does.
 func TestAttachTCP(t *testing.T) {
-	t.Parallel()
-	w := start(t, Config{}, epollBackend)
+	overBoth(t, testAttachTCP)
+}
+
+func testAttachTCP(t *testing.T, b backend) {
+	w := start(t, Config{}, b)
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)

@@ -14,7 +14,21 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-var epollBackend = backend{"epoll", Config{Backend: "epoll", Loops: 2}, overSockets("tcp")}
+var (
+	epollBackend = backend{"epoll", Config{Backend: "epoll", Loops: 2}, overSockets("tcp")}
+	gnetBackend  = backend{"gnet", Config{Backend: "gnet", Loops: 2}, overSockets("tcp")}
+)
+
+// overBoth runs a test over each backend with sockets.
+func overBoth(t *testing.T, run func(t *testing.T, b backend)) {
+	t.Parallel()
+	for _, b := range []backend{epollBackend, gnetBackend} {
+		t.Run(b.name, func(t *testing.T) {
+			t.Parallel()
+			run(t, b)
+		})
+	}
+}
 
 func dialAt(t testing.TB, network, addr string) net.Conn {
 	t.Helper()
@@ -28,8 +42,9 @@ func dialAt(t testing.TB, network, addr string) net.Conn {
 }
 
 // TestListenAddresses: each network, with a port chosen by the kernel, on several loops.
-func TestListenAddresses(t *testing.T) {
-	t.Parallel()
+func TestListenAddresses(t *testing.T) { overBoth(t, testListenAddresses) }
+
+func testListenAddresses(t *testing.T, b backend) {
 	for _, tc := range []struct {
 		network, addr string
 		reach         []string // hosts that must answer
@@ -45,7 +60,7 @@ func TestListenAddresses(t *testing.T) {
 	} {
 		t.Run(tc.network+" "+tc.addr, func(t *testing.T) {
 			t.Parallel()
-			w := start(t, Config{Loops: 3}, epollBackend)
+			w := start(t, Config{Loops: 3}, b)
 			type addrs struct {
 				remote netip.AddrPort
 				local  net.Addr
@@ -90,9 +105,10 @@ func TestListenAddresses(t *testing.T) {
 	}
 }
 
-func TestListenErrors(t *testing.T) {
-	t.Parallel()
-	w := start(t, Config{}, epollBackend)
+func TestListenErrors(t *testing.T) { overBoth(t, testListenErrors) }
+
+func testListenErrors(t *testing.T, b backend) {
+	w := start(t, Config{}, b)
 	for _, tc := range []struct{ network, addr, says string }{
 		{"udp", "127.0.0.1:0", `network "udp" is unknown; there are tcp, tcp4, tcp6 and unix`},
 		{"tcp", "127.0.0.1", "missing port"},
@@ -110,18 +126,19 @@ func TestListenErrors(t *testing.T) {
 		t.Errorf("the memory backend's error is %v", err)
 	}
 	if _, err := w.Dial(echo().open); err == nil || !strings.Contains(err.Error(), "memory") {
-		t.Errorf("the epoll backend dials: %v", err)
+		t.Errorf("the %s backend dials: %v", b.name, err)
 	}
 	if _, err := w.DialSink(echo().open); err == nil {
-		t.Error("the epoll backend dials a sink")
+		t.Errorf("the %s backend dials a sink", b.name)
 	}
 }
 
 // TestAllLoopsAccept: the connections of one address spread over all loops.
-func TestAllLoopsAccept(t *testing.T) {
-	t.Parallel()
+func TestAllLoopsAccept(t *testing.T) { overBoth(t, testAllLoopsAccept) }
+
+func testAllLoopsAccept(t *testing.T, b backend) {
 	for _, network := range []string{"tcp", "unix"} {
-		w := start(t, Config{Loops: 3}, epollBackend)
+		w := start(t, Config{Loops: 3}, b)
 		on := make(chan int, 1)
 		dial := overSockets(network)(t, w.Engine)(func(c *Conn) Handler { on <- c.Loop().Index(); return echo() })
 		seen := map[int]bool{}
@@ -136,9 +153,10 @@ func TestAllLoopsAccept(t *testing.T) {
 	}
 }
 
-func TestUnixSocketFile(t *testing.T) {
-	t.Parallel()
-	w := start(t, Config{}, epollBackend)
+func TestUnixSocketFile(t *testing.T) { overBoth(t, testUnixSocketFile) }
+
+func testUnixSocketFile(t *testing.T, b backend) {
+	w := start(t, Config{}, b)
 	path := filepath.Join(t.TempDir(), "spoke.sock")
 	if _, err := w.Listen("unix", path, echo().open); err != nil {
 		t.Fatal(err)
@@ -191,20 +209,28 @@ func TestUnixSocketFile(t *testing.T) {
 	receive(t, nc, "hello")
 }
 
-// TestOptions: what connections inherit from the listener or are given by Attach.
-func TestOptions(t *testing.T) {
-	t.Parallel()
-	for _, tc := range []struct{ set, want int }{{0, 2 * defaultSendBuffer}, {32 << 10, 64 << 10}} {
-		w := start(t, Config{SendBuffer: tc.set}, epollBackend)
+// TestOptions: what connections inherit from the listener or are given one by one.
+func TestOptions(t *testing.T) { overBoth(t, testOptions) }
+
+func testOptions(t *testing.T, b backend) {
+	for _, tc := range []struct {
+		network   string
+		set, want int
+	}{{"tcp", 0, 2 * defaultSendBuffer}, {"tcp", 32 << 10, 64 << 10}, {"unix", 0, 2 * defaultSendBuffer}, {"unix", 32 << 10, 64 << 10}} {
+		b.make = overSockets(tc.network)
+		w := start(t, Config{SendBuffer: tc.set}, b)
 		got := make(chan [2]int, 1)
 		w.connect(func(c *Conn) Handler {
 			size, _ := unix.GetsockoptInt(int(c.fd), unix.SOL_SOCKET, unix.SO_SNDBUF)
-			nodelay, _ := unix.GetsockoptInt(int(c.fd), unix.IPPROTO_TCP, unix.TCP_NODELAY)
+			nodelay, err := unix.GetsockoptInt(int(c.fd), unix.IPPROTO_TCP, unix.TCP_NODELAY)
+			if err != nil {
+				nodelay = -1 // no TCP
+			}
 			got <- [2]int{size, nodelay}
 			return echo()
 		})
 		if o := await(t, got, "the connection"); o[0] != tc.want || o[1] == 0 {
-			t.Errorf("SendBuffer %d: SO_SNDBUF is %d, want %d; TCP_NODELAY is %d", tc.set, o[0], tc.want, o[1])
+			t.Errorf("%s, SendBuffer %d: SO_SNDBUF is %d, want %d; TCP_NODELAY is %d", tc.network, tc.set, o[0], tc.want, o[1])
 		}
 	}
 }

@@ -35,12 +35,39 @@ type pipe struct {
 
 // flow is one direction.
 type flow struct {
-	b        []byte
+	b        []byte // what waits is behind off
+	off      int
 	fin      bool // no more is written
 	reset    bool // the writer has reset the connection
 	gone     bool // the reader has closed: what is written now meets a reset
 	wantRoom bool // the writer was told that there is no room
 }
+
+// flowKeep is the most room that a direction keeps when nothing waits in it.
+const flowKeep = 4 << 10
+
+func (f *flow) waiting() int { return len(f.b) - f.off }
+
+// take moves out what there is room for.
+func (f *flow) take(p []byte) int {
+	n := copy(p, f.b[f.off:])
+	if f.off += n; f.off == len(f.b) {
+		f.b, f.off = f.b[:0], 0
+		if cap(f.b) > flowKeep {
+			f.b = nil
+		}
+	}
+	return n
+}
+
+func (f *flow) put(p []byte) {
+	if f.off > 0 && len(f.b)+len(p) > cap(f.b) { // before it grows: what has been read makes room
+		f.b, f.off = f.b[:copy(f.b, f.b[f.off:])], 0
+	}
+	f.b = append(f.b, p...)
+}
+
+func (f *flow) drop() { f.b, f.off = nil, 0 }
 
 // MemoryConn is one end of a memory connection, a net.Conn. Reads and writes that cannot go on wait; deadlines work. Any goroutine.
 type MemoryConn struct {
@@ -73,14 +100,11 @@ func (c *MemoryConn) tell(bits readiness) {
 // readNow reads what there is. Under mu.
 func (c *MemoryConn) readNow(p []byte) (int, syscall.Errno) {
 	f := c.in()
-	if len(f.b) > 0 {
+	if f.waiting() > 0 {
 		if len(p) == 0 {
 			return 0, 0
 		}
-		n := copy(p, f.b)
-		if f.b = f.b[n:]; len(f.b) == 0 {
-			f.b = nil
-		}
+		n := f.take(p)
 		if f.wantRoom {
 			f.wantRoom = false
 			c.peer().tell(readyOut)
@@ -105,12 +129,12 @@ func (c *MemoryConn) writeNow(p []byte) (int, syscall.Errno) {
 	case f.fin, f.gone:
 		return 0, syscall.EPIPE
 	}
-	n := min(len(p), pipeBuffer-len(f.b))
+	n := min(len(p), pipeBuffer-f.waiting())
 	if n == 0 && len(p) > 0 {
 		f.wantRoom = true
 		return 0, syscall.EAGAIN
 	}
-	f.b = append(f.b, p[:n]...)
+	f.put(p[:n])
 	if n > 0 {
 		c.peer().tell(readyIn)
 	}
@@ -124,8 +148,9 @@ func (c *MemoryConn) closeNow(reset bool) {
 	}
 	c.closed = true
 	in, out := c.in(), c.out()
-	reset = reset || len(in.b) > 0
-	in.b, in.gone = nil, true
+	reset = reset || in.waiting() > 0
+	in.drop()
+	in.gone = true
 	bits := readyIn | readyOut | readyEnd
 	if reset {
 		out.reset = true
@@ -307,7 +332,7 @@ func (c *MemoryConn) start(d *memory, slot int32, gen uint32) {
 	// What came before has no event any more.
 	var bits readiness
 	f := c.in()
-	if len(f.b) > 0 {
+	if f.waiting() > 0 {
 		bits |= readyIn
 	}
 	if f.fin {

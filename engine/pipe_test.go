@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"io"
+	"math/rand/v2"
 	"net"
 	"os"
 	"sync"
@@ -25,11 +26,37 @@ func TestPipe(t *testing.T) {
 			var wg sync.WaitGroup
 			wg.Go(func() { send(t, a, want); _ = a.Close() })
 			synctest.Wait()
-			if n := len(b.in().b); n != pipeBuffer {
+			if n := b.in().waiting(); n != pipeBuffer {
 				t.Errorf("%d bytes are under way, want %d", n, pipeBuffer)
 			}
 			if got, err := io.ReadAll(b); err != nil || !bytes.Equal(got, want) {
 				t.Errorf("got %d bytes, %v", len(got), err)
+			}
+			wg.Wait()
+		}},
+		{"uneven reads and writes", func(t *testing.T, a, b *MemoryConn) {
+			rnd := rand.New(rand.NewPCG(5, 5))
+			want := numbers(1 << 20)
+			var wg sync.WaitGroup
+			wg.Go(func() {
+				for rest := want; len(rest) > 0; {
+					n := min(len(rest), 1+rnd.IntN(9000))
+					send(t, a, rest[:n])
+					rest = rest[n:]
+				}
+				_ = a.Close()
+			})
+			var got []byte
+			for i := 0; ; i++ {
+				p := make([]byte, 1+i%5000)
+				n, err := b.Read(p)
+				got = append(got, p[:n]...)
+				if err != nil {
+					break
+				}
+			}
+			if !bytes.Equal(got, want) {
+				t.Errorf("got %d bytes, or in another order than the %d sent", len(got), len(want))
 			}
 			wg.Wait()
 		}},
