@@ -100,6 +100,7 @@ func TestRecordings(t *testing.T) {
 	if runtime.GOOS == "linux" {
 		ways = append(ways, way{"epoll", func() (*served, error) { return listen("epoll") }})
 	}
+	ways = append(ways, way{"gnet", func() (*served, error) { return listen("gnet") }})
 	for _, w := range ways {
 		t.Run(w.name, func(t *testing.T) {
 			t.Parallel()
