@@ -24,7 +24,11 @@ func (jsonProtocol) Bind(value []byte, dst any) error {
 	if !ok {
 		return errors.New("not one JSON value")
 	}
-	var err error
+	return bindValid(v, dst)
+}
+
+// bindValid binds a value that is known to be one. It is not empty.
+func bindValid(v []byte, dst any) (err error) {
 	switch p := dst.(type) {
 	case *string:
 		*p, err = bindString(v)

@@ -51,8 +51,8 @@ func (jsonProtocol) NextValue(args []byte) (value, rest []byte, ok bool) {
 		return nil, nil, false
 	}
 	i = skipSpace(args, i+1)
-	end := skipValue(args, i, 2)
-	if end < 0 {
+	end := endOf(args, i)
+	if end <= i {
 		return nil, nil, false
 	}
 	return args[i:end], args[end:], true

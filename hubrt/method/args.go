@@ -99,12 +99,16 @@ func (m *Method[C]) Bind(p codec.Protocol, raw []byte, n int, a *Args) error {
 		a.slots = append(a.slots[:cap(a.slots)], make([]slot, n-cap(a.slots))...)
 	}
 	a.slots = a.slots[:n]
+	decode := p.Bind
+	if v, ok := p.(codec.ValidBinder); ok {
+		decode = v.BindValid // the message's decoder has checked them
+	}
 	for i := range m.params {
 		value, rest, ok := p.NextValue(raw)
 		if !ok {
 			return a.fail(i, fmt.Errorf("the arguments end before it"))
 		}
-		if err := m.params[i].bind(p, value, &a.slots[i]); err != nil {
+		if err := m.params[i].bind(decode, value, &a.slots[i]); err != nil {
 			return a.fail(i, fmt.Errorf("%v: %w", m.params[i].typ, err))
 		}
 		raw = rest
@@ -144,34 +148,34 @@ func (a *Args) Reset() {
 }
 
 // bind decodes into an empty slot.
-func (q *param) bind(p codec.Protocol, value []byte, s *slot) error {
+func (q *param) bind(decode func(value []byte, dst any) error, value []byte, s *slot) error {
 	switch q.kind {
 	case inString:
-		return p.Bind(value, &s.str)
+		return decode(value, &s.str)
 	case inInt:
-		return p.Bind(value, &s.int)
+		return decode(value, &s.int)
 	case inInt64:
-		return p.Bind(value, &s.int64)
+		return decode(value, &s.int64)
 	case inFloat:
-		return p.Bind(value, &s.float)
+		return decode(value, &s.float)
 	case inBool:
-		return p.Bind(value, &s.bool)
+		return decode(value, &s.bool)
 	case inRaw:
-		return p.Bind(value, &s.raw)
+		return decode(value, &s.raw)
 	case inBytes:
-		return p.Bind(value, &s.bytes)
+		return decode(value, &s.bytes)
 	case inAny:
-		return p.Bind(value, &s.any)
+		return decode(value, &s.any)
 	}
 	if !s.elem.IsValid() || s.elem.Type() != q.typ {
 		ptr := reflect.New(q.typ)
 		s.cell, s.elem = ptr.Interface(), ptr.Elem()
 	}
-	return bindCell(p, value, s.cell)
+	return bindCell(decode, value, s.cell)
 }
 
 // bindCell decodes a value whose type may have a decoding method of its own.
-func bindCell(p codec.Protocol, value []byte, cell any) (err error) {
+func bindCell(decode func(value []byte, dst any) error, value []byte, cell any) (err error) {
 	defer catch(&err)
-	return p.Bind(value, cell)
+	return decode(value, cell)
 }

@@ -131,7 +131,7 @@ func TestJSONAllocations(t *testing.T) {
 	}{
 		{"string to string: the string", func(_ *hubContext, s string) (string, error) { return s, nil }, `["hello"]`, 1, 1},
 		{"two strings: the strings", func(_ *hubContext, user, text string) error { return nil }, `["ann","hello"]`, 2, 2},
-		{"raw to raw: the copy, and its way back", func(_ *hubContext, r json.RawMessage) (json.RawMessage, error) { return r, nil }, `[{"a":[1,2]}]`, 1, 2},
+		{"raw to raw: the copy", func(_ *hubContext, r json.RawMessage) (json.RawMessage, error) { return r, nil }, `[{"a":[1,2]}]`, 1, 1},
 		{"ints", func(a, b int) int { return a + b }, `[1000,2000]`, 2, 0},
 		{"float", func(f float64) float64 { return f }, `[1.5]`, 1, 0},
 		{"bool", func(b bool) bool { return b }, `[true]`, 1, 0},

@@ -18,7 +18,7 @@ type Result struct {
 }
 
 // Append appends the result as one value: null for none, and what the protocol makes of nil pointers, slices and maps. After an error, a panic of the
-// result's own encoding method included (PanicError), dst is returned as it was. Strings, numbers and bools cost no allocation; a json.RawMessage costs one of 24 bytes, since the protocol has to check what the method made.
+// result's own encoding method included (PanicError), dst is returned as it was. Strings, numbers and bools cost no allocation; a json.RawMessage costs one of 24 bytes unless the protocol is a codec.RawAppender.
 func (r *Result) Append(dst []byte, p codec.Protocol) ([]byte, error) {
 	switch r.kind {
 	case reflect.Invalid:
@@ -36,6 +36,9 @@ func (r *Result) Append(dst []byte, p codec.Protocol) ([]byte, error) {
 	case reflect.Float64:
 		return p.AppendFloat(dst, math.Float64frombits(r.num), 64)
 	case reflect.Slice:
+		if q, ok := p.(codec.RawAppender); ok {
+			return q.AppendJSON(dst, r.raw)
+		}
 		return p.AppendValue(dst, r.raw)
 	}
 	return appendAny(dst, p, r.any)
