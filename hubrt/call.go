@@ -249,7 +249,7 @@ func (h *Hub) perform(c *Context, t *method.Method[*Context], id string, raw []b
 	}
 	result, err := h.run(c, t, args, count)
 	if err != nil {
-		return h.failed(c, t, id, fmt.Sprintf(textRowC, t.Name), err, slog.LevelWarn, dst, count), nil, false
+		return h.failed(c, t, id, fmt.Sprintf(textRowC, t.Name), err, failureLevel(c, err), dst, count), nil, false
 	}
 	if id == "" {
 		return nil, nil, false

@@ -2,6 +2,7 @@ package hubrt
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"runtime/debug"
@@ -48,6 +49,15 @@ func (h *Hub) panicked(c *Context, name string, v any) error {
 		slog.String("hub", h.name), slog.String("method", name), slog.String("connection", c.id.String()),
 		slog.String("panic", fmt.Sprint(v)), slog.String("stack", string(debug.Stack())))
 	return errPanic
+}
+
+// failureLevel is debug for what clients bring about as they like, and would fill the log with: errors that are made for them, and calls that their going away has ended.
+func failureLevel(c *Context, err error) slog.Level {
+	var forClient *Error
+	if errors.As(err, &forClient) || c.gone.Load() && errors.Is(err, context.Canceled) {
+		return slog.LevelDebug
+	}
+	return slog.LevelWarn
 }
 
 // logCall logs a failure. Arguments are not logged: they may hold secrets.
