@@ -6,7 +6,7 @@ BIN := $(CURDIR)/.bin
 OUT := $(CURDIR)/.out
 FUZZTIME ?= 1m
 
-.PHONY: test format vet lint test-go test-js fuzz bench bench-go clean setup-js chromium
+.PHONY: test format vet lint test-go test-js fuzz bench bench-go crosscheck clean setup-js chromium
 
 test: format vet lint test-go test-js
 	@scripts/count.sh $(OUT)
@@ -53,6 +53,10 @@ bench: ## Spoke, its limit and its peers in turn on this machine: about an hour,
 
 bench-go: ## the Go benchmarks
 	$(GO) test -run '^$$' -bench . -benchmem ./...
+
+crosscheck: ## what loadgen says against wrk and the server's counters
+	@scripts/wrk.sh
+	$(GO) run ./benchmarks/crosscheck -wrk="$$(command -v wrk || true)" $(CROSSCHECKFLAGS)
 
 clean:
 	rm -rf $(BIN) $(OUT) interop/js/node_modules interop/js/out

@@ -4,18 +4,16 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/valyala/fastjson"
-
 	"github.com/spokehub/spoke/engine"
 )
 
 // asking is what a shard needs to negotiate. // loop
 type asking struct {
-	under  int64 // calls under way
-	cut    int64 // calls whose connection has ended before the answer
-	turn   int   // of the senders
-	alike  alike
-	parser fastjson.Parser
+	under int64 // calls under way
+	cut   int64 // calls whose connection has ended before the answer
+	turn  int   // of the senders
+	alike alike
+	shape shape
 }
 
 // awaitCalls makes a connection ready that is there for negotiate alone.
@@ -85,20 +83,9 @@ func (s *shard) judgeAnswer(a *answer, at int64) {
 		bad.add(fmt.Sprintf("negotiate: HTTP %d", a.status), statusText(*a), 1)
 		return
 	}
-	v, err := s.asking.parser.ParseBytes(a.body)
+	token, kind, err := s.asking.shape.token(a.body)
 	if err != nil {
-		bad.add("negotiate: no JSON", fmt.Sprintf("the answer is no JSON: %v: %s", err, excerpt(a.body)), 1)
-		return
-	}
-	token := v.GetStringBytes("connectionToken")
-	if len(token) == 0 || v.Exists("error") || v.Exists("url") {
-		if _, err := readNegotiation(a.body); err != nil {
-			bad.add("negotiate: refused", err.Error(), 1)
-			return
-		}
-	}
-	if len(token) == 0 {
-		bad.add("negotiate: no token", "the answer has no connectionToken: "+excerpt(a.body), 1)
+		bad.add(kind, err.Error(), 1)
 		return
 	}
 	s.tally.Answered++

@@ -130,7 +130,7 @@ func TestNegotiateFailures(t *testing.T) {
 		{"half a JSON object", body(200, `{"connectionToken":"a"`), []string{"negotiate: no JSON"}},
 		{"no token", body(200, `{"connectionId":"a"}`), []string{"negotiate: no token", "no connectionToken"}},
 		{"a token that is no text", body(200, `{"connectionId":"a","connectionToken":7}`), []string{"no JSON"}},
-		{"an empty object", body(200, `{}`), []string{"negotiate: refused", "neither connectionToken nor connectionId"}},
+		{"an empty object", body(200, `{}`), []string{"negotiate: no token"}},
 		{"an error", body(200, `{"error":"go away","connectionToken":"x"}`), []string{"negotiate: refused", "go away"}},
 		{"a redirect", body(200, `{"url":"http://elsewhere/hub"}`), []string{"negotiate: refused", "http://elsewhere/hub"}},
 		{"no HTTP", "SSH-2.0-OpenSSH\r\n\r\n", []string{"negotiate: not HTTP", "all 3 connections were lost"}},

@@ -61,7 +61,7 @@ func TestTokenSet(t *testing.T) {
 func TestTokensCostNothing(t *testing.T) {
 	token := []byte("PUlSX1ZjzBmK0O2jM9Cn6A")
 	s := &shard{worker: &worker{opts: &options{check: true}}, tally: &tally{}}
-	body := fmt.Sprintf(`{"negotiateVersion":1,"connectionToken":%q}`, token)
+	body := fmt.Sprintf(`{"negotiateVersion":1,"connectionId":"id","connectionToken":%q}`, token)
 	answer := fmt.Appendf(nil, "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nDate: Sat, 01 Jan 2000 00:00:00 GMT\r\nContent-Length: %d\r\n\r\n%s", len(body), body)
 	for i := range 100 {
 		if n := testing.AllocsPerRun(100, func() {
