@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"testing"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -66,6 +67,10 @@ func testDescriptorsExhausted(t *testing.T, backend string) {
 		send(t, conns[0], []byte("more"))
 		receive(t, conns[0], "more")
 	}
+	var line string
+	if _, err := fmt.Fscanln(out, &line); err != nil || line != "exhausted" {
+		t.Fatalf("%v, %q", err, line)
+	}
 	for i, nc := range conns { // each that leaves makes room for one that waits
 		if i >= answered {
 			receive(t, nc, "ping")
@@ -106,6 +111,10 @@ func init() {
 			return err
 		}
 		fmt.Println(at)
+		for e.Stats().FDExhausted == 0 {
+			time.Sleep(time.Millisecond)
+		}
+		fmt.Println("exhausted")
 		if _, err := io.Copy(io.Discard, os.Stdin); err != nil { // until the parent is done
 			return err
 		}

@@ -23,6 +23,17 @@ import (
 // gnetOf is the loop's gnet driver.
 func gnetOf(l *Loop) *gnetDriver { return l.hosted.host.(*gnetDriver) }
 
+// waitsFor is what the second poller tells of c.
+func waitsFor(c *Conn) (x watched) {
+	w := &gnetOf(c.loop).room
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if p := w.waiting[c.fd]; p != nil {
+		x = *p
+	}
+	return x
+}
+
 // parked sends to a connection that pauses at its first byte until gnet has let go of it, and returns it and its peer.
 func parked(t *testing.T, w *world, h *probe) (Ref, peer, []byte) {
 	t.Helper()
@@ -137,7 +148,7 @@ func TestGnetParkedEnds(t *testing.T) {
 			})
 			on(t, r.Loop(), func() {
 				c := r.Conn()
-				if x := gnetOf(c.loop).room.waiting[c.fd]; c.flags&flagBlocked == 0 || x == nil || !x.room || x.ends == 0 {
+				if x := waitsFor(c); c.flags&flagBlocked == 0 || !x.room || x.ends == 0 {
 					t.Errorf("waits for %+v", x)
 				}
 			})
@@ -222,11 +233,14 @@ func TestGnetBuffersNothing(t *testing.T) {
 		if n := c.Buffered(); n < 20<<20 {
 			t.Errorf("%d bytes wait of 25 MiB, of which the kernel takes less than one", n)
 		}
-		if c.flags&flagBlocked == 0 || len(gnetOf(c.loop).room.waiting) != 1 {
+		if c.flags&flagBlocked == 0 || !waitsFor(c).room {
 			t.Error("the connection does not wait for room")
 		}
 		c.Reset(Aborted, nil)
-		if n := len(gnetOf(c.loop).room.waiting); n != 0 {
+		w := &gnetOf(c.loop).room
+		w.mu.Lock()
+		defer w.mu.Unlock()
+		if n := len(w.waiting); n != 0 {
 			t.Errorf("%d connections wait for room after the end", n)
 		}
 	})
