@@ -10,7 +10,6 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
-	"time"
 
 	"github.com/spokehub/spoke/endpoint"
 	"github.com/spokehub/spoke/engine"
@@ -246,89 +245,3 @@ type Stats struct {
 func (s *Server) Stats() Stats {
 	return Stats{s.engine.Stats(), s.hubs.Stats(), s.endpoints.Stats()}
 }
-
-// plainHTTP serves what is for no hub with net/http, on connections that the loops give away.
-type plainHTTP struct {
-	mux    *http.ServeMux // nil: no handlers
-	server http.Server
-	conns  chan net.Conn
-	done   chan struct{}
-	once   sync.Once
-	served sync.WaitGroup
-}
-
-func (p *plainHTTP) init(s *Server) {
-	p.conns, p.done = make(chan net.Conn), make(chan struct{})
-	p.server = http.Server{
-		Handler:           s, // a later request on the same connection may be for a hub
-		ReadHeaderTimeout: orTime(s.cfg.HTTP.HeadTimeout, 10*time.Second),
-		IdleTimeout:       orTime(s.cfg.HTTP.KeepAlive, time.Minute),
-		MaxHeaderBytes:    s.cfg.HTTP.MaxHead,
-	}
-}
-
-func orTime(d, def time.Duration) time.Duration {
-	if d == 0 {
-		return def
-	}
-	return d
-}
-
-func (p *plainHTTP) handle(pattern string, h http.Handler) {
-	if p.mux == nil {
-		p.mux = http.NewServeMux()
-	}
-	p.mux.Handle(pattern, h)
-}
-
-func (p *plainHTTP) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	if p.mux == nil {
-		w.Header()["Content-Type"] = nil
-		w.WriteHeader(http.StatusNotFound)
-		return
-	}
-	p.mux.ServeHTTP(w, r)
-}
-
-// start serves, if there is a handler to serve. Under Server.mu, before the loops can give anything away.
-func (p *plainHTTP) start() {
-	if p.mux != nil {
-		p.served.Go(func() { _ = p.server.Serve(p) }) // ends with ErrServerClosed, always
-	}
-}
-
-// take gets a connection from a loop, on a goroutine of its own.
-func (p *plainHTTP) take(nc net.Conn) {
-	select {
-	case p.conns <- nc:
-	case <-p.done:
-		_ = nc.Close()
-	}
-}
-
-func (p *plainHTTP) shutdown(ctx context.Context) error {
-	err := p.server.Shutdown(ctx)
-	if err != nil {
-		err = errors.Join(err, p.server.Close())
-	}
-	_ = p.Close()
-	p.served.Wait()
-	return err
-}
-
-// Accept, Close and Addr make it the http.Server's listener.
-func (p *plainHTTP) Accept() (net.Conn, error) {
-	select {
-	case nc := <-p.conns:
-		return nc, nil
-	case <-p.done:
-		return nil, net.ErrClosed
-	}
-}
-
-func (p *plainHTTP) Close() error {
-	p.once.Do(func() { close(p.done) })
-	return nil
-}
-
-func (p *plainHTTP) Addr() net.Addr { return &net.TCPAddr{} }

@@ -12,6 +12,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -539,6 +540,41 @@ func TestMapHubErrors(t *testing.T) {
 	defer other.Shutdown(context.Background())
 	if _, err := other.Listen(); err == nil || !strings.Contains(err.Error(), addr) {
 		t.Errorf("listening on a taken address: %v", err)
+	}
+}
+
+// TestPlainClientThatDoesNotRead: a handler's answer that nobody takes does not hold its goroutine and connection for ever.
+func TestPlainClientThatDoesNotRead(t *testing.T) {
+	t.Parallel()
+	failed := make(chan error, 1)
+	var cfg spoke.Config
+	cfg.Engine.SendTimeout = 50 * time.Millisecond
+	_, addr := start(t, cfg, func(s *spoke.Server) {
+		s.Handle("/endless", http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+			p := make([]byte, 1<<20)
+			for {
+				if _, err := w.Write(p); err != nil {
+					failed <- err
+					return
+				}
+			}
+		}))
+	})
+	nc, err := net.Dial("tcp", addr)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer nc.Close()
+	if _, err := io.WriteString(nc, "GET /endless HTTP/1.1\r\nHost: x\r\n\r\n"); err != nil {
+		t.Fatal(err)
+	}
+	select {
+	case err := <-failed:
+		if !errors.Is(err, os.ErrDeadlineExceeded) {
+			t.Errorf("the write failed with %v, want a timeout", err)
+		}
+	case <-time.After(hubtest.Timeout):
+		t.Error("the handler still writes to a client that takes nothing")
 	}
 }
 

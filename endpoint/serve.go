@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"net"
 	"net/http"
 
 	"github.com/spokehub/spoke/auth"
@@ -108,6 +109,9 @@ func (e *Endpoint) hijack(w http.ResponseWriter, r *http.Request, o opening, use
 		e.set.registry.remove(o.conn)
 		response{http.StatusNotImplemented, headerText, "a WebSocket cannot be opened on this HTTP version or through this middleware"}.write(w)
 		return err
+	}
+	if u, ok := nc.(interface{ Underlying() net.Conn }); ok { // net/http had a wrapper around it
+		nc = u.Underlying()
 	}
 	unread, err := buf.Reader.Peek(buf.Reader.Buffered())
 	if err == nil {
