@@ -70,14 +70,15 @@ func TestJudgeRates(t *testing.T) {
 		agree        bool
 		says         string
 	}{
-		{"equal", runs(0, 1, 100, 300, 200), runs(0, 9, 200, 200, 200), true, "ratio 1.000"},
+		{"equal in the middle", runs(0, 1, 100, 400, 200), runs(0, 9, 200, 200, 200), true, "ratio 1.000 (half of the rounds from 0.750 to 1.500)"},
 		{"4 % less", runs(0, 1, 200), runs(0, 1, 192), true, "ratio 0.960"},
-		{"6 % less", runs(0, 1, 200), runs(0, 1, 188), false, "DISAGREE: wrk 200/s, loadgen 188/s, ratio 0.940, at most 5 %"},
+		{"6 % less", runs(0, 1, 200), runs(0, 1, 188), false, "DISAGREE: wrk 200/s, loadgen 188/s, ratio 0.940 (half"},
 		{"6 % more", runs(0, 1, 200), runs(0, 1, 212), false, "by the clock"},
 		{"disturbed", runs(0.5, 100, 200), runs(0.5, 104, 400), true, "other processes used 0.50 processors"},
 		{"disturbed, and apart", runs(0.5, 100, 200), runs(0.5, 110, 200), false, "ratio 1.100"},
 		{"half of the runs disturbed", runs(0, 100, 200, 200), runs(1, 100, 100, 100), true, "other processes used 0.50"},
-		{"an even number", runs(0, 1, 100, 200), runs(0, 1, 150, 150), true, "wrk 150/s"},
+		{"an even number", runs(0, 1, 100, 200), runs(0, 1, 98, 204), true, "wrk 150/s, loadgen 151/s, ratio 1.000"},
+		{"apart, and uneven", runs(0, 1, 100, 100, 100), runs(0, 1, 50, 110, 120), false, "use more -rounds"},
 		{"nothing", nil, nil, false, "NaN"},
 		{"no processor time", []*measurement{{others: 1}}, []*measurement{{others: 1}}, false, "NaN"},
 	} {

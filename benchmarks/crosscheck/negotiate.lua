@@ -1,5 +1,7 @@
 -- What loadgen sends, and the result as one line of JSON.
 wrk.method = "POST"
+wrk.body = "" -- for Content-Length: 0
+wrk.headers["User-Agent"] = "spoke-loadgen"
 wrk.headers["Content-Type"] = "text/plain;charset=UTF-8"
 wrk.headers["X-Requested-With"] = "XMLHttpRequest"
 
