@@ -51,10 +51,10 @@ func (h *Hub) panicked(c *Context, name string, v any) error {
 	return errPanic
 }
 
-// failureLevel is debug for what clients bring about as they like, and would fill the log with: errors that are made for them, and calls that their going away has ended.
+// failureLevel is debug for what clients bring about as they like, and would fill the log with: errors that are made for them, limits that they are over, and calls that their going away has ended.
 func failureLevel(c *Context, err error) slog.Level {
 	var forClient *Error
-	if errors.As(err, &forClient) || c.gone.Load() && errors.Is(err, context.Canceled) {
+	if errors.As(err, &forClient) || errors.Is(err, ErrTooManyGroups) || errors.Is(err, ErrSendQueueFull) || c.gone.Load() && errors.Is(err, context.Canceled) {
 		return slog.LevelDebug
 	}
 	return slog.LevelWarn

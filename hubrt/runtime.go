@@ -46,6 +46,7 @@ type Runtime struct {
 	idle         chan struct{}
 	published    atomic.Int64
 	refused      atomic.Int64 // sends and joins that found a queue full
+	warned       atomic.Int64 // the second, from 1, of the last warning about it
 	callsWaiting atomic.Int64
 	callsRunning atomic.Int64
 }

@@ -3,6 +3,7 @@ package hubrt
 import (
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/spokehub/spoke/engine"
 )
@@ -24,6 +25,10 @@ func (s *shard) room() error {
 		return nil
 	}
 	rt.refused.Add(1)
+	// One line a second: whoever brings this about brings it about a hundred thousand times.
+	if now, last := int64(time.Since(rt.start)/time.Second)+1, rt.warned.Load(); now != last && rt.warned.CompareAndSwap(last, now) {
+		rt.log.Warn("sends are refused: the send queue is full", "loop", s.loop.Index(), "bytes", n, "limit", rt.cfg.SendQueue, "refused so far", rt.refused.Load())
+	}
 	return fmt.Errorf("%w: %d bytes wait for event loop %d, which is over the limit of %d: send less, or spread connections over more loops",
 		ErrSendQueueFull, n, s.loop.Index(), rt.cfg.SendQueue)
 }

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/spokehub/spoke/engine"
 )
@@ -88,6 +89,29 @@ func TestSendQueue(t *testing.T) {
 			})
 		})
 	}
+}
+
+// TestSendQueueIsLoggedOnceASecond: a flood of refused sends is no flood of log lines.
+func TestSendQueueIsLoggedOnceASecond(t *testing.T) {
+	t.Parallel()
+	bubble(t, rigConfig{loops: 1, sends: 1}, func(r *rig) {
+		h := r.hub(nil, Options{})
+		c := r.connect(h)
+		release := r.block(0)
+		defer release()
+		for range 3 {
+			for range 101 {
+				_ = h.Clients().All().Send("message")
+			}
+			time.Sleep(time.Second)
+		}
+		if n := strings.Count(r.log.String(), `level=WARN msg="sends are refused: the send queue is full"`); n != 3 {
+			t.Errorf("%d warnings for 302 refused sends in 3 seconds, want 3", n)
+		}
+		release()
+		c.expect(message("message"))
+		c.leave()
+	})
 }
 
 // TestSendQueueIsOfOneLoop: a loop that lags does not keep others from being sent to, and a broadcast reaches all loops or none.
