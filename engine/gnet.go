@@ -110,7 +110,7 @@ func (d *gnetDriver) boot() error {
 	if err != nil {
 		return err
 	}
-	defer theirs.Close()
+	defer func() { _ = theirs.Close() }()
 	a := &arrival{boot: func(gc gnet.Conn) { d.el = gc.EventLoop() }}
 	return d.enroll(ours, a)
 }

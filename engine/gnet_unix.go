@@ -58,8 +58,8 @@ func bootPair() (ours, theirs net.Conn, err error) {
 func fileConn(fd int) (net.Conn, error) {
 	unix.CloseOnExec(fd)
 	f := os.NewFile(uintptr(fd), "connection")
-	defer f.Close()
-	return net.FileConn(f) // of a duplicate
+	defer func() { _ = f.Close() }() // FileConn makes a duplicate
+	return net.FileConn(f)
 }
 
 func dupFD(fd int32) (int, error) {
@@ -177,18 +177,14 @@ func (d *gnetDriver) succeed(c *Conn) readiness {
 func (d *gnetDriver) move(c *Conn, fd int32) {
 	waits := d.room.forget(c.fd)
 	c.fd = fd
-	if waits {
-		d.await(c)
+	if waits && (fd < 0 || d.await(c) != syscall.EAGAIN) {
+		d.reports.add(c.slot, c.gen, readyOut) // to be written again, which shows the error
+		d.loop.wakeUp()
 	}
 }
 
 // await has a readyOut reported when there is room, or the connection has gone.
 func (d *gnetDriver) await(c *Conn) syscall.Errno {
-	if c.fd < 0 {
-		d.reports.add(c.slot, c.gen, readyOut)
-		d.loop.wakeUp()
-		return syscall.EAGAIN
-	}
 	if err := d.room.watch(c); err != nil {
 		d.loop.engine.cfg.Logger.Warn("a connection cannot be watched for room to write", "error", err)
 		return syscall.ENOMEM // not EAGAIN, after which it would wait for ever
@@ -213,18 +209,17 @@ func (d *gnetDriver) writev(c *Conn, v [][]byte) (int, syscall.Errno) {
 }
 
 func (d *gnetDriver) wrote(c *Conn, n int, err error) (int, syscall.Errno) {
-	switch err {
-	case nil:
+	if err == nil {
 		return n, 0
+	}
+	switch e := errnoOf(err); e {
 	case unix.EINTR:
 		return 0, 0 // the loop tries again after a short write
 	case unix.EAGAIN:
 		return 0, d.await(c)
-	}
-	if e, ok := err.(syscall.Errno); ok {
+	default:
 		return 0, e
 	}
-	return 0, syscall.EIO
 }
 
 func (d *gnetDriver) finish(c *Conn) {
@@ -326,7 +321,7 @@ func (e *Engine) takeGnet(nc net.Conn) (s socket, release func(ok bool), err err
 	if err != nil {
 		return s, nil, err
 	}
-	defer f.Close()
+	defer func() { _ = f.Close() }()
 	if s.conn, err = net.FileConn(f); err != nil {
 		return s, nil, err
 	}

@@ -27,7 +27,7 @@ func bootPair() (ours, theirs net.Conn, err error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	defer ln.Close()
+	defer func() { _ = ln.Close() }()
 	if theirs, err = net.Dial("tcp", ln.Addr().String()); err != nil {
 		return nil, nil, err
 	}
