@@ -66,7 +66,7 @@ func (c *connection) open(ec *engine.Conn, id hubrt.ID, user *auth.Identity, hea
 		User:      user,
 		Head:      head,
 		Remote:    ec.Remote(),
-		Transport: WebSockets.String(),
+		Transport: hubrt.WebSockets,
 		Binary:    true,
 	})
 	return &c.socket

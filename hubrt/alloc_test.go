@@ -12,7 +12,7 @@ import (
 
 func TestSize(t *testing.T) {
 	t.Parallel()
-	const most = 304
+	const most = 128
 	size := unsafe.Sizeof(Conn{})
 	t.Logf("a connection with its context: %d bytes, of which the context %d", size, unsafe.Sizeof(Context{}))
 	if size > most {
@@ -34,8 +34,8 @@ func TestIdleMemory(t *testing.T) {
 	links0 := n * (int(unsafe.Sizeof(nullLink{})) + 24) // the test's own
 	each := (int(after.HeapAlloc) - int(before.HeapAlloc) - links0) / n
 	t.Logf("an idle connection costs %d bytes of heap", each)
-	if each > 520 && !raceDetector {
-		t.Errorf("an idle connection costs %d bytes of heap, want at most 520", each)
+	if each > 180 && !raceDetector {
+		t.Errorf("an idle connection costs %d bytes of heap, want at most 180", each)
 	}
 	runtime.KeepAlive(links)
 	r.closeNull(conns)
@@ -52,7 +52,7 @@ func TestBroadcastAllocatesNothingPerRecipient(t *testing.T) {
 		if i == 0 {
 			g = "one"
 		}
-		if err := c.ctx.Join(g); err != nil {
+		if err := c.context().Join(g); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -75,7 +75,7 @@ func TestBroadcastAllocatesNothingPerRecipient(t *testing.T) {
 	if links[500].sent < 200 || links[500].sent != links[1000].sent {
 		t.Errorf("%d and %d messages have arrived", links[500].sent, links[1000].sent)
 	}
-	caller := conns[0].ctx.Clients().Caller()
+	caller := conns[0].context().Clients().Caller()
 	if n := allocs(func() {
 		_ = caller.Send("message", arg)
 		barrier.run()
@@ -160,11 +160,11 @@ func TestPartialRecordsHoldLittle(t *testing.T) {
 			for range 20 {
 				c.Receive([]byte{' '})
 			}
-			if c.in == nil || cap(c.in.b) > 256 {
-				t.Errorf("connection %d holds %v", i, c.in)
+			if !c.box.input() || cap(c.box.in.b) > 256 {
+				t.Errorf("connection %d holds %+v", i, c.box)
 			}
 			c.Receive([]byte("{\"type\":6}\x1e"))
-			if c.in != nil {
+			if c.box != nil {
 				t.Errorf("connection %d holds a buffer while idle", i)
 			}
 		}

@@ -29,7 +29,7 @@ type call struct {
 	in     *buffer // the invocation id, then the raw arguments
 	idLen  int
 	nargs  int
-	size   uint32 // what it counts for in Conn.waitBytes
+	size   uint32 // what it counts for in mailbox.waitBytes
 	kind   kind
 	last   bool // of its job
 
@@ -78,8 +78,8 @@ func (k *call) Run(*engine.Loop) {
 	case kindCall:
 		c.called(k)
 	case kindReply:
-		c.replies--
-		c.waitBytes -= k.size
+		c.box.replies--
+		c.box.waitBytes -= k.size
 		c.answer(k)
 		k.free()
 		c.settle()
@@ -105,7 +105,7 @@ func (c *Conn) answer(k *call) {
 
 // invoke handles an Invocation or StreamInvocation; the order of the checks is that of wire contract, section 12.3.
 func (c *Conn) invoke(m *codec.Message, stream bool) {
-	s := c.ctx.shard
+	s := c.shard
 	h := s.hub
 	t := h.methods.Lookup(m.Target)
 	switch {
@@ -118,7 +118,7 @@ func (c *Conn) invoke(m *codec.Message, stream bool) {
 		c.refuseKind(m, t, stream)
 	case c.is(flagDraining):
 		c.refuseCall(m, t.Name, fmt.Sprintf(textDrain, t.Name), errDraining, slog.LevelDebug)
-	case t.Inline && c.calls == 0:
+	case t.Inline && !c.box.calling():
 		c.callInline(m, t)
 	default:
 		c.enqueue(c.newCall(m, t))
@@ -129,10 +129,10 @@ func (c *Conn) invoke(m *codec.Message, stream bool) {
 func (c *Conn) refuseKind(m *codec.Message, t *method.Method[*Context], stream bool) {
 	h := c.hub()
 	var text string
-	err := t.Bind(c.protocol(), m.Args, m.NArgs, &c.ctx.shard.local.args)
+	err := t.Bind(c.protocol(), m.Args, m.NArgs, &c.shard.local.args)
 	if err != nil {
 		text = h.describe(fmt.Sprintf(textRowA, t.Name), err)
-	} else if t.RequireUser && c.ctx.user == nil {
+	} else if t.RequireUser && c.user == nil {
 		text, err = fmt.Sprintf(textRowD, t.Name), errUnauthorized
 	} else if stream && !t.Stream {
 		text = fmt.Sprintf(textRowF, t.Name)
@@ -149,9 +149,9 @@ func (c *Conn) refuseKind(m *codec.Message, t *method.Method[*Context], stream b
 
 // refuseCall answers a call that was not run with an error; without an id it is only logged.
 func (c *Conn) refuseCall(m *codec.Message, name, text string, err error, level slog.Level) {
-	s := c.ctx.shard
+	s := c.shard
 	s.local.counters.callsFailed.Add(1)
-	s.hub.logCall(&c.ctx, name, err, level)
+	s.hub.logCall(c.context(), name, err, level)
 	if len(m.ID) > 0 && c.state == stateOpen {
 		c.write(c.protocol().AppendError(s.local.scratch(), string(m.ID), text))
 	}
@@ -159,13 +159,13 @@ func (c *Conn) refuseCall(m *codec.Message, name, text string, err error, level 
 
 // callInline runs a call on the loop.
 func (c *Conn) callInline(m *codec.Message, t *method.Method[*Context]) {
-	s := c.ctx.shard
+	s := c.shard
 	posts := s.local.posts.Load()
-	out, err, fatal := s.hub.perform(&c.ctx, t, text(m.ID), m.Args, m.NArgs, &s.local.args, s.local.scratch(), &s.local.counters)
+	out, err, fatal := s.hub.perform(c.context(), t, text(m.ID), m.Args, m.NArgs, &s.local.args, s.local.scratch(), &s.local.counters)
 	if len(out) == 0 && !fatal || c.state != stateOpen {
 		return
 	}
-	if c.replies == 0 && !fatal && s.local.posts.Load() == posts && !c.ctx.gone.Load() {
+	if !c.box.answering() && !fatal && s.local.posts.Load() == posts && !c.gone.Load() {
 		c.write(out)
 		return
 	}
@@ -178,9 +178,10 @@ func (c *Conn) callInline(m *codec.Message, t *method.Method[*Context]) {
 		k.out.b = append(k.out.b, out...)
 		k.size += uint32(cap(k.out.b))
 	}
-	c.replies++
-	c.waitBytes += k.size
-	if int(c.waitBytes) > s.hub.opt.InputBuffer {
+	box := c.mailbox()
+	box.replies++
+	box.waitBytes += k.size
+	if int(box.waitBytes) > s.hub.opt.InputBuffer {
 		c.flags |= flagFull // the client must not pile them up
 	}
 	if !s.loop.Post(k) {
@@ -190,7 +191,7 @@ func (c *Conn) callInline(m *codec.Message, t *method.Method[*Context]) {
 
 // work is a worker's part: it runs the call and leaves the answer in it.
 func (k *call) work(args *method.Args) {
-	c := &k.conn.ctx
+	c := k.conn.context()
 	h := c.shard.hub
 	switch k.kind {
 	case kindConnected:
@@ -217,7 +218,7 @@ func (k *call) work(args *method.Args) {
 
 // exited is the answer of a method that has ended its goroutine by runtime.Goexit.
 func (k *call) exited() {
-	c := &k.conn.ctx
+	c := k.conn.context()
 	if k.kind != kindCall {
 		k.err = errExit
 		return
@@ -234,7 +235,7 @@ func (k *call) exited() {
 // perform binds, checks and runs a call, and appends the reply to dst, which is empty, if the caller wants one. fatal: the result cannot be
 // encoded, and err says why. Any goroutine.
 func (h *Hub) perform(c *Context, t *method.Method[*Context], id string, raw []byte, n int, args *method.Args, dst []byte, count *counters) (out []byte, err error, fatal bool) {
-	p := c.conn.protocol()
+	p := (*Conn)(c).protocol()
 	count.calls.Add(1)
 	if err := t.Bind(p, raw, n, args); err != nil {
 		return h.failed(c, t, id, fmt.Sprintf(textRowA, t.Name), err, slog.LevelDebug, dst, count), nil, false
@@ -271,7 +272,7 @@ func (h *Hub) failed(c *Context, t *method.Method[*Context], id, text string, er
 	if id == "" {
 		return nil
 	}
-	return c.conn.protocol().AppendError(dst, id, h.describe(text, err))
+	return (*Conn)(c).protocol().AppendError(dst, id, h.describe(text, err))
 }
 
 // run runs the method. A panic fails the call alone.

@@ -354,8 +354,8 @@ func TestCuts(t *testing.T) {
 				t.Fatalf("cut %d: got %s", cut, got)
 			}
 			c.on(func(hc *Conn) {
-				if hc.in != nil || hc.calls != 0 || hc.waiting != 0 || hc.waitBytes != 0 {
-					t.Errorf("an idle connection holds %+v", hc.in)
+				if hc.box != nil {
+					t.Errorf("an idle connection holds %+v", hc.box)
 				}
 			})
 			c.leave()

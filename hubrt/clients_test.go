@@ -99,7 +99,7 @@ func TestSelectors(t *testing.T) {
 				errs := make(chan error, 1)
 				for _, inline := range []bool{false, true} {
 					clients[0].on(func(c *Conn) {
-						f := func() { errs <- inner(c.ctx.Clients(), clients).Send("hello", "x") }
+						f := func() { errs <- inner(c.context().Clients(), clients).Send("hello", "x") }
 						if inline {
 							f() // on the loop
 						} else {
@@ -336,11 +336,11 @@ func TestMembers(t *testing.T) {
 		}
 		clients[0].on(func(c *Conn) {
 			for name, want := range model {
-				g := c.ctx.shard.groups[name]
+				g := c.shard.groups[name]
 				var got, wanted []ID
 				if g != nil {
 					for at, m := range g.members {
-						got = append(got, m.c.ctx.id)
+						got = append(got, m.c.id)
 						if back := m.c.subs.Load().list[m.slot]; back.group != g || int(back.at) != at {
 							t.Errorf("%s[%d] and its note disagree: %+v", name, at, back)
 						}

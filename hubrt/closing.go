@@ -26,12 +26,12 @@ func (c *Conn) end(r engine.CloseReason, cause error, text string, reconnect boo
 	if c.state != stateOpen {
 		return
 	}
-	c.write(c.protocol().AppendClose(c.ctx.shard.local.scratch(), text, reconnect))
+	c.write(c.protocol().AppendClose(c.shard.local.scratch(), text, reconnect))
 	if c.state != stateOpen {
 		return // the transport has gone over it
 	}
 	c.state = stateEnding
-	c.ending = &ending{reason: r, cause: cause}
+	c.setEnded(&ending{reason: r, cause: cause})
 	c.release()
 	c.link.SetDeadline(0)
 	c.depart()
@@ -43,8 +43,8 @@ func (c *Conn) Closed(r engine.CloseReason, err error) {
 	if c.state == stateClosed {
 		return
 	}
-	if c.ending == nil {
-		c.ending = &ending{reason: r, cause: err}
+	if c.ended() == nil {
+		c.setEnded(&ending{reason: r, cause: err})
 	}
 	c.state = stateClosed
 	c.link = nil
@@ -55,12 +55,13 @@ func (c *Conn) Closed(r engine.CloseReason, err error) {
 
 // release lets go of all that an ended connection does not need.
 func (c *Conn) release() {
-	c.ctx.leave()
+	c.context().leave()
 	c.withdraw()
 	c.dropCalls()
 	if !c.is(flagBusy) {
 		c.empty()
 	}
+	c.tidy()
 }
 
 // depart takes the next step of the end that can be taken: the connected event must have ended, then the disconnected event runs, if the connected one has
@@ -82,10 +83,10 @@ func (c *Conn) depart() {
 	switch c.state {
 	case stateEnding:
 		c.state = stateEnded
-		if c.ending.failure != nil {
-			c.link.Fail(c.ending.failure) // wire contract, section 4: the failure lay outside the message loop
+		if e := c.ended(); e.failure != nil {
+			c.link.Fail(e.failure) // wire contract, section 4: the failure lay outside the message loop
 		} else {
-			c.link.End(c.ending.reason, c.ending.cause)
+			c.link.End(e.reason, e.cause)
 		}
 	case stateClosed:
 		rt := c.hub().rt
@@ -98,16 +99,16 @@ func (c *Conn) depart() {
 func (c *Conn) closedByClient(m *codec.Message) {
 	c.flags |= flagLeaving
 	if m.HasError {
-		c.ending = &ending{cause: &Error{string(m.Error)}}
+		c.setEnded(&ending{cause: &Error{string(m.Error)}})
 	}
-	s := c.ctx.shard
+	s := c.shard
 	c.pingAt = s.after(closeGrace)
 	c.arm()
 }
 
 // finishLeaving ends a connection that only waited for its calls: one that the client has closed, or one that is drained.
 func (c *Conn) finishLeaving() {
-	if c.state != stateOpen || c.calls > 0 || c.replies > 0 || c.flags&(flagConnecting|flagBusy) != 0 {
+	if c.state != stateOpen || c.box.calling() || c.box.answering() || c.flags&(flagConnecting|flagBusy) != 0 {
 		return
 	}
 	switch {
@@ -121,8 +122,8 @@ func (c *Conn) finishLeaving() {
 // leaveNow answers the client's Close with a plain one (wire contract, section 16).
 func (c *Conn) leaveNow() {
 	var cause error
-	if c.ending != nil {
-		cause = c.ending.cause
+	if e := c.ended(); e != nil {
+		cause = e.cause
 	}
 	c.end(engine.ClientClosed, cause, "", false)
 }

@@ -261,7 +261,7 @@ func TestAbort(t *testing.T) {
 			if err := kept.Join("g"); err != nil {
 				t.Error(err)
 			}
-			if subs := kept.conn.subs.Load(); len(subs.names) != 0 {
+			if subs := kept.subs.Load(); len(subs.names) != 0 {
 				t.Errorf("joined %q after the end", subs.names)
 			}
 			<-kept.Done()

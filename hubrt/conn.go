@@ -6,7 +6,6 @@ import (
 
 	"github.com/spokehub/spoke/auth"
 	"github.com/spokehub/spoke/engine"
-	"github.com/spokehub/spoke/limits"
 )
 
 // Peer is what the transport knows of a new connection.
@@ -15,8 +14,8 @@ type Peer struct {
 	User      *auth.Identity // nil: anonymous
 	Head      []byte         // raw request head, kept (not copied) for Context.Request; nil: none
 	Remote    netip.AddrPort
-	Transport string // "WebSockets"
-	Binary    bool   // the transport can carry binary messages
+	Transport Transport
+	Binary    bool // the transport can carry binary messages
 }
 
 // state is how far a connection has come. It only grows.
@@ -50,75 +49,88 @@ const (
 	flagSkip                         // for the length of one broadcast: leave this connection out
 )
 
-// Conn is a hub connection. Loop only.
+// Conn is a hub connection. Loop only. There may be a million, so it has 128 bytes, and can be a part of its transport's object: see Begin.
 type Conn struct {
-	ctx  Context
-	link Link    // nil once the transport has gone
-	in   *buffer // received and not yet consumed; nil when empty
+	// What a broadcast touches.
+	link  Link // loop; nil once the transport has gone
+	flags flags
+	frame uint8 // loop: proto while broadcasts are wanted, else 0
+	proto uint8 // the hub's protocol; constant from before the connection can be found by others: any goroutine
 
-	first, last *call // the mailbox: calls that wait for their predecessors or for a worker
-	ending      *ending
-	subs        atomic.Pointer[subscriptions] // nil without groups
-	user        sameUser
-	buckets     limits.Buckets
+	gone  atomic.Bool          // any goroutine (atomic): the connection has ended, or is about to
+	rare  atomic.Pointer[rare] // any goroutine (atomic); nil: none of it
+	shard *shard               // constant
+	box   *mailbox             // loop; nil: nothing waits
 
-	at        uint32 // place in the shard's conns
-	scanned   uint32 // bytes of in that are known to hold no end of a record
-	calls     uint32 // accepted and not finished
-	waiting   uint32 // of these: not handed to a worker, or behind another there
-	waitBytes uint32 // of the waiting calls and of the queued replies
-	replies   uint32 // replies of inline calls that are queued to the loop
-	pingAt    uint32 // second of the next ping; before: when the handshake must be done; leaving: when the patience with running calls ends
-	seen      uint32 // second of the client's last message
-	jobs      uint16 // out with workers
-	flags     flags
 	state     state
-	proto     uint8 // the hub's protocol; constant from before the connection can be found by others: any goroutine
-	frame     uint8 // the same while broadcasts are wanted, else 0
+	transport Transport // constant
+	pingAt    uint32    // second of the next ping; before: when the handshake must be done; leaving: when the patience with running calls ends
+	seen      uint32    // second of the client's last message
+	meter     uint32    // place in the shard's meters, from 1; 0: the token buckets are full
+	at        uint32    // place in the shard's conns
+
+	remote address        // constant; see rare.remote
+	id     ID             // constant
+	user   *auth.Identity // constant; nil: anonymous
+	same   *sameUser      // under the mu of the user's part of the hub's users; nil: the user has no other connection
+
+	subs atomic.Pointer[subscriptions] // nil without groups
 }
 
 // Open begins a hub connection on link's loop; the handshake's clock starts. Loop only.
 func (h *Hub) Open(link Link, p Peer) *Conn {
-	h.seal()
-	s := &h.shards[link.Ref().Loop().Index()]
-	return s.open(link, p)
+	c := new(Conn)
+	c.Begin(h, link, p)
+	return c
 }
 
-func (s *shard) open(link Link, p Peer) *Conn {
-	c := &Conn{link: link, at: uint32(len(s.conns))}
-	c.ctx = Context{conn: c, shard: s, id: p.ID, user: p.User, remote: p.Remote, transport: p.Transport}
-	if p.Head != nil {
-		c.ctx.request.Store(&request{head: p.Head})
+// Begin is Hub.Open for a Conn that is a part of another object, which saves one. It must be zero, and may not be copied afterwards. The hub, and
+// the hub's methods, may keep the object in memory for longer than the connection lasts.
+func (c *Conn) Begin(h *Hub, link Link, p Peer) {
+	h.seal()
+	s := &h.shards[link.Ref().Loop().Index()]
+	c.link, c.shard, c.at = link, s, uint32(len(s.conns))
+	c.id, c.user, c.transport = p.ID, p.User, p.Transport
+	var fits bool
+	if c.remote, fits = packAddress(p.Remote); p.Head != nil || !fits {
+		c.alter(func(r *rare) {
+			r.head = p.Head
+			if !fits {
+				r.remote = &p.Remote
+			}
+		})
 	}
 	if p.Binary {
 		c.flags |= flagBinary
 	}
 	s.conns = append(s.conns, c)
-	rt := s.hub.rt
+	rt := h.rt
 	rt.connections.Add(1)
 	rt.begin()
 	if rt.draining.Load() {
 		c.refuse(engine.Shutdown, nil)
-		return c
+		return
 	}
-	c.pingAt = s.after(s.hub.handshakeTimeout)
+	c.pingAt = s.after(h.handshakeTimeout)
 	link.SetDeadline(c.pingAt)
-	return c
 }
+
+// context is the connection as hub methods see it.
+func (c *Conn) context() *Context { return (*Context)(c) }
 
 // after is the second that is at least n whole seconds, and less than one more, from now.
 func (s *shard) after(n uint32) uint32 { return s.loop.Now() + n + 1 }
 
 // hub and protocol are short ways.
-func (c *Conn) hub() *Hub { return c.ctx.shard.hub }
+func (c *Conn) hub() *Hub { return c.shard.hub }
 
-func (c *Conn) protocol() *protocol { return &c.ctx.shard.hub.protocols[c.proto] }
+func (c *Conn) protocol() *protocol { return &c.shard.hub.protocols[c.proto] }
 
 func (c *Conn) is(f flags) bool { return c.flags&f != 0 }
 
 // write sends one record that was built in the loop's scratch space.
 func (c *Conn) write(record []byte) {
-	c.ctx.shard.local.keep(record)
+	c.shard.local.keep(record)
 	if c.link != nil {
 		c.link.Write(record)
 	}
@@ -126,11 +138,11 @@ func (c *Conn) write(record []byte) {
 
 // enroll makes the connection one that sends reach (wire contract, section 12.1, step 2).
 func (c *Conn) enroll() {
-	s := c.ctx.shard
+	s := c.shard
 	c.protocol().inUse.Add(1)
 	s.size.Add(1)
 	c.frame = c.proto
-	if c.ctx.UserID() != "" {
+	if c.context().UserID() != "" {
 		s.hub.users.add(c)
 	}
 	s.hub.registry.add(c)
@@ -141,9 +153,9 @@ func (c *Conn) withdraw() {
 	if c.frame == 0 {
 		return
 	}
-	s := c.ctx.shard
+	s := c.shard
 	s.hub.registry.remove(c)
-	if c.ctx.UserID() != "" {
+	if c.context().UserID() != "" {
 		s.hub.users.remove(c)
 	}
 	c.leaveAll()
@@ -152,17 +164,15 @@ func (c *Conn) withdraw() {
 	c.protocol().inUse.Add(-1)
 }
 
-// forget takes the connection off its shard's list.
+// forget takes the connection off its shard's lists.
 func (c *Conn) forget() {
-	s := c.ctx.shard
+	s := c.shard
 	last := len(s.conns) - 1
 	if int(c.at) != last {
 		s.conns[c.at] = s.conns[last]
 		s.conns[c.at].at = c.at
 	}
 	s.conns[last] = nil
-	s.conns = s.conns[:last]
-	if n := cap(s.conns); n > 1024 && last < n/4 {
-		s.conns = append(make([]*Conn, 0, n/2), s.conns...)
-	}
+	s.conns = shrink(s.conns[:last])
+	c.dropMeter()
 }

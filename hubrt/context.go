@@ -6,8 +6,6 @@ import (
 	"context"
 	"net/http"
 	"net/netip"
-	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/spokehub/spoke/auth"
@@ -16,19 +14,7 @@ import (
 
 // Context is a hub method's view of its connection. There is one per connection: it may be kept, and used on any goroutine, also
 // after the connection has gone (sends then go nowhere). As a context.Context it ends with the connection.
-type Context struct {
-	conn      *Conn
-	shard     *shard
-	id        ID
-	user      *auth.Identity
-	remote    netip.AddrPort
-	transport string
-
-	request atomic.Pointer[request] // nil: none
-	items   atomic.Pointer[Items]   // nil until asked for
-	life    atomic.Pointer[life]    // nil until asked for
-	gone    atomic.Bool             // the connection has ended, or is about to
-}
+type Context Conn
 
 // life is the context that ends with the connection. It is one of package context's, so that contexts derived from it cost no goroutine.
 type life struct {
@@ -41,24 +27,37 @@ func (c *Context) Deadline() (time.Time, bool) { return time.Time{}, false }
 
 // Done is closed when the connection ends.
 func (c *Context) Done() <-chan struct{} {
-	l := c.life.Load()
-	if l == nil {
-		l = new(life)
-		l.Context, l.cancel = context.WithCancel(context.Background())
-		if !c.life.CompareAndSwap(nil, l) {
-			l = c.life.Load()
-		}
-		// Either the end sees this life, or this sees the end.
-		if c.gone.Load() {
-			l.cancel()
-		}
+	if l := c.life(); l != nil {
+		return l.Done()
 	}
-	return l.Context.Done()
+	mine := new(life)
+	mine.Context, mine.cancel = context.WithCancel(context.Background())
+	l := (*Conn)(c).alter(func(r *rare) {
+		if r.life == nil {
+			r.life = mine
+		}
+	}).life
+	if l != mine {
+		mine.cancel()
+	}
+	// Either the end sees this life, or this sees the end.
+	if c.gone.Load() {
+		l.cancel()
+	}
+	return l.Done()
+}
+
+// life is nil until it has been asked for.
+func (c *Context) life() *life {
+	if r := c.rare.Load(); r != nil {
+		return r.life
+	}
+	return nil
 }
 
 // Err is context.Canceled once the connection has ended.
 func (c *Context) Err() error {
-	if l := c.life.Load(); l != nil {
+	if l := c.life(); l != nil {
 		return l.Err()
 	}
 	if c.gone.Load() {
@@ -69,7 +68,7 @@ func (c *Context) Err() error {
 
 // Value has no values of its own; see Items.
 func (c *Context) Value(key any) any {
-	if l := c.life.Load(); l != nil {
+	if l := c.life(); l != nil {
 		return l.Value(key)
 	}
 	return nil
@@ -80,7 +79,7 @@ func (c *Context) leave() bool {
 	if !c.gone.CompareAndSwap(false, true) {
 		return false
 	}
-	if l := c.life.Load(); l != nil {
+	if l := c.life(); l != nil {
 		l.cancel()
 	}
 	return true
@@ -101,26 +100,34 @@ func (c *Context) UserID() string {
 func (c *Context) User() *auth.Identity { return c.user }
 
 // Remote is the client's address; invalid where there is none, as on unix sockets.
-func (c *Context) Remote() netip.AddrPort { return c.remote }
+func (c *Context) Remote() netip.AddrPort {
+	if r := c.rare.Load(); r != nil && r.remote != nil {
+		return *r.remote
+	}
+	return c.remote.unpack()
+}
 
 // Transport is its name in SignalR, for example "WebSockets".
-func (c *Context) Transport() string { return c.transport }
+func (c *Context) Transport() string { return c.transport.String() }
 
 // Hub is the hub that the connection is on.
 func (c *Context) Hub() *Hub { return c.shard.hub }
 
 // Items is the connection's bag of values.
 func (c *Context) Items() *Items {
-	if i := c.items.Load(); i != nil {
-		return i
+	if r := c.rare.Load(); r != nil && r.items != nil {
+		return r.items
 	}
-	c.items.CompareAndSwap(nil, new(Items))
-	return c.items.Load()
+	return (*Conn)(c).alter(func(r *rare) {
+		if r.items == nil {
+			r.items = new(Items)
+		}
+	}).items
 }
 
 // Clients selects receivers; Caller is this connection.
 func (c *Context) Clients() CallerClients {
-	return CallerClients{Clients{c.shard.hub}, c.conn}
+	return CallerClients{Clients{c.shard.hub}, (*Conn)(c)}
 }
 
 // Groups changes memberships.
@@ -131,7 +138,7 @@ func (c *Context) Join(group string) error {
 	if group == "" {
 		return errNoGroupName
 	}
-	return c.conn.join(group)
+	return (*Conn)(c).join(group)
 }
 
 // Leave is Groups().Remove for this connection.
@@ -139,7 +146,7 @@ func (c *Context) Leave(group string) error {
 	if group == "" {
 		return errNoGroupName
 	}
-	c.conn.leave(group)
+	(*Conn)(c).leave(group)
 	return nil
 }
 
@@ -147,7 +154,7 @@ func (c *Context) Leave(group string) error {
 // the result of a running call is dropped.
 func (c *Context) Abort() {
 	if c.leave() {
-		c.shard.loop.Post((*abort)(c.conn))
+		c.shard.loop.Post((*abort)(c))
 	}
 }
 
@@ -160,22 +167,16 @@ func (a *abort) Run(*engine.Loop) {
 
 // Request is what the connection began with; it is parsed when first asked for, has no body, and must not be changed. nil: it is not kept.
 func (c *Context) Request() *http.Request {
-	r := c.request.Load()
-	if r == nil {
-		return nil
+	have := (*Conn)(c).extra()
+	if have.head == nil {
+		return have.request
 	}
-	r.once.Do(func() {
-		r.parsed = parseRequest(r.head, c)
-		r.head = nil
-	})
-	return r.parsed
-}
-
-// request is a request head, parsed when it is needed.
-type request struct {
-	head   []byte
-	once   sync.Once
-	parsed *http.Request
+	parsed := parseRequest(have.head, c)
+	return (*Conn)(c).alter(func(r *rare) {
+		if r.head != nil { // others have not been faster
+			r.head, r.request = nil, parsed
+		}
+	}).request
 }
 
 // parseRequest returns nil for a head that net/http does not take.
@@ -185,8 +186,8 @@ func parseRequest(head []byte, c *Context) *http.Request {
 		return nil
 	}
 	r.Body = http.NoBody
-	if c.remote.IsValid() {
-		r.RemoteAddr = c.remote.String()
+	if remote := c.Remote(); remote.IsValid() {
+		r.RemoteAddr = remote.String()
 	}
 	return r.WithContext(c)
 }

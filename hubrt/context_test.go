@@ -103,7 +103,7 @@ func TestBadHead(t *testing.T) {
 	if c.Request() != nil {
 		t.Error("a request without a head")
 	}
-	c.request.Store(&request{head: []byte("nonsense")})
+	(*Conn)(c).alter(func(r *rare) { r.head = []byte("nonsense") })
 	if c.Request() != nil {
 		t.Error("a request out of nonsense")
 	}

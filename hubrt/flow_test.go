@@ -46,11 +46,11 @@ func TestInputBuffer(t *testing.T) {
 					t.Errorf("%d of %d calls were taken while none was run", i, n)
 				}
 				c.on(func(hc *Conn) {
-					held := int(hc.waitBytes)
-					if hc.in != nil {
-						held += len(hc.in.b)
+					held := hc.box.bytes()
+					if hc.box.input() {
+						held += len(hc.box.in.b)
 					}
-					if held > 64<<10+64<<10 || hc.waitBytes > 64<<10+1024 || !hc.is(flagPaused) {
+					if held > 64<<10+64<<10 || hc.box.bytes() > 64<<10+1024 || !hc.is(flagPaused) {
 						t.Errorf("%d bytes are held; paused: %v", held, hc.is(flagPaused))
 					}
 				})
@@ -60,8 +60,8 @@ func TestInputBuffer(t *testing.T) {
 					c.expect(result(fmt.Sprint(i), `"`+pad+`"`))
 				}
 				c.on(func(hc *Conn) {
-					if hc.is(flagPaused) || hc.in != nil || hc.waitBytes != 0 {
-						t.Errorf("afterwards %d bytes wait; paused: %v", hc.waitBytes, hc.is(flagPaused))
+					if hc.is(flagPaused) || hc.box != nil {
+						t.Errorf("afterwards %+v waits; paused: %v", hc.box, hc.is(flagPaused))
 					}
 				})
 				c.leave()
@@ -224,8 +224,8 @@ func TestManyCallsWait(t *testing.T) {
 		last.send(all...)
 		synctest.Wait()
 		last.on(func(c *Conn) {
-			if c.jobs != 0 || c.waiting != n || !c.is(flagTurn) {
-				t.Errorf("%d jobs, %d calls wait", c.jobs, c.waiting)
+			if c.box.jobs != 0 || c.box.waiting != n || !c.is(flagTurn) {
+				t.Errorf("%d jobs, %d calls wait", c.box.jobs, c.box.waiting)
 			}
 		})
 		close(g.open)
@@ -238,8 +238,8 @@ func TestManyCallsWait(t *testing.T) {
 				last.expect(result(fmt.Sprint(i), `"x"`))
 			}
 			last.on(func(c *Conn) {
-				if c.jobs != 0 || c.calls != 0 || c.waiting != 0 || c.waitBytes != 0 {
-					t.Errorf("%d jobs, %d calls, %d waiting, %d bytes are left", c.jobs, c.calls, c.waiting, c.waitBytes)
+				if c.box != nil {
+					t.Errorf("%+v is left", c.box)
 				}
 			})
 			if round == 0 {
@@ -259,8 +259,8 @@ func TestOneJob(t *testing.T) {
 		c.send(call1("1", "Wait", `"a"`), call1("2", "Wait", `"b"`), call1("3", "Wait", `"c"`))
 		synctest.Wait()
 		c.on(func(c *Conn) {
-			if c.first != nil || c.jobs != 1 || c.calls != 3 || c.waiting != 2 {
-				t.Errorf("%d jobs, %d calls, %d waiting", c.jobs, c.calls, c.waiting)
+			if m := c.box; m.first != nil || m.jobs != 1 || m.calls != 3 || m.waiting != 2 {
+				t.Errorf("%d jobs, %d calls, %d waiting", m.jobs, m.calls, m.waiting)
 			}
 		})
 		close(g.open)

@@ -38,7 +38,7 @@ func FuzzReceive(f *testing.F) {
 			l := &nullLink{ref: ref, keep: true}
 			var c *Conn
 			newLoopTask(ref.Loop(), func() {
-				c = h.Open(l, Peer{ID: ID{1}, Transport: "WebSockets"})
+				c = h.Open(l, Peer{ID: ID{1}, Transport: WebSockets})
 				rest := bytes.Clone(data) // it belongs to Receive
 				for i := 0; len(rest) > 0; i++ {
 					n := min(sizes[i%len(sizes)], len(rest))

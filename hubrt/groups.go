@@ -64,11 +64,11 @@ func (c *Conn) join(name string) error {
 		c.subs.CompareAndSwap(nil, new(subscriptions))
 		subs = c.subs.Load()
 	}
-	h, s := c.ctx.shard.hub, c.ctx.shard
+	h, s := c.shard.hub, c.shard
 	subs.mu.Lock()
 	defer subs.mu.Unlock()
 	// The end of the connection sets gone before it looks for subscriptions, so here or there they are seen.
-	if c.ctx.gone.Load() || slices.Contains(subs.names, name) {
+	if c.gone.Load() || slices.Contains(subs.names, name) {
 		return nil
 	}
 	if len(subs.names) >= h.opt.MaxGroups {
@@ -107,7 +107,7 @@ func (c *Conn) leave(name string) {
 func (c *Conn) change(name string, leave bool) {
 	t := changes.Get().(*change)
 	*t = change{c, name, leave}
-	if !c.ctx.shard.post(t, sendOverhead) {
+	if !c.shard.post(t, sendOverhead) {
 		changes.Put(t) // the loop has stopped, and its memberships with it
 	}
 }
@@ -125,7 +125,7 @@ func (t *change) Run(*engine.Loop) {
 	c, name, leave := t.c, t.name, t.leave
 	*t = change{}
 	changes.Put(t)
-	s := c.ctx.shard
+	s := c.shard
 	s.begins(sendOverhead)
 	switch {
 	case leave && !s.leave(c, name):
@@ -137,9 +137,9 @@ func (t *change) Run(*engine.Loop) {
 	}
 }
 
-// leaveAll ends all memberships. Loop only; c.ctx.gone is set.
+// leaveAll ends all memberships. Loop only; c.gone is set.
 func (c *Conn) leaveAll() {
-	s := c.ctx.shard
+	s := c.shard
 	subs := c.subs.Load()
 	if subs == nil {
 		return

@@ -16,7 +16,7 @@ const maxVersion = 2
 // (wire contract, section 9).
 func (c *Conn) handshake(src []byte) int {
 	h := c.hub()
-	shake, n, err := codec.ReadHandshakeFrom(src, int(c.scanned), h.opt.MaxMessage)
+	shake, n, err := codec.ReadHandshakeFrom(src, c.box.searched(), h.opt.MaxMessage)
 	switch {
 	case errors.Is(err, codec.ErrHandshakeTooLarge):
 		c.failHandshake(engine.HandshakeRefused, textHandshakeCanceled, err)
@@ -25,10 +25,10 @@ func (c *Conn) handshake(src []byte) int {
 		c.failHandshake(engine.HandshakeRefused, h.describe(textHandshake, err), err)
 		return 0
 	case n == 0:
-		c.scanned = uint32(len(src))
+		c.mailbox().scanned = uint32(len(src))
 		return 0
 	}
-	c.scanned = 0
+	c.box.found()
 	proto, text := h.choose(shake, c.is(flagBinary))
 	if text != "" {
 		c.failHandshake(engine.HandshakeRefused, text, errors.New(text))
@@ -58,7 +58,7 @@ func (h *Hub) choose(shake codec.Handshake, binary bool) (proto uint8, text stri
 
 // accept answers the handshake, then begins the hub connection, in the order of wire contract, section 12.1.
 func (c *Conn) accept(proto uint8) {
-	s := c.ctx.shard
+	s := c.shard
 	h := s.hub
 	s.local.counters.handshakes.Add(1)
 	c.proto = proto
@@ -84,7 +84,7 @@ func (c *Conn) accept(proto uint8) {
 
 // failHandshake answers with an error and ends the connection, which has never been one of the hub.
 func (c *Conn) failHandshake(r engine.CloseReason, text string, cause error) {
-	c.write(codec.AppendHandshakeResponse(c.ctx.shard.local.scratch(), text))
+	c.write(codec.AppendHandshakeResponse(c.shard.local.scratch(), text))
 	c.refuse(r, cause)
 }
 
@@ -104,6 +104,6 @@ func (c *Conn) refuse(r engine.CloseReason, cause error) {
 // dropRequest frees the request when the hub does not want it any longer.
 func (c *Conn) dropRequest() {
 	if c.hub().opt.DropRequest {
-		c.ctx.request.Store(nil)
+		c.alter(func(r *rare) { r.head, r.request = nil, nil })
 	}
 }

@@ -82,7 +82,7 @@ func (c *Conn) hookDone(k kind, err error) {
 	c.flags &^= flagHook | flagSubmitted
 	if k == kindDisconnected {
 		c.flags &^= flagConnected // it has had its event
-		c.ending.failure = err
+		c.ended().failure = err
 		c.depart()
 		return
 	}

@@ -57,6 +57,9 @@ type shard struct {
 	conns  []*Conn           // loop: all that are open, also before the handshake
 	groups map[string]*group // loop
 	size   atomic.Int64      // connections that get broadcasts; written by the loop
+
+	meters    []meter // loop
+	nextMeter int     // loop: the next one to look at
 }
 
 // ErrSealed says that methods and hooks are registered before the hub's first connection only.

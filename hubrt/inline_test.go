@@ -68,8 +68,8 @@ func TestInlineRepliesAreBounded(t *testing.T) {
 		}
 		c.on(func(hc *Conn) {
 			hc.Receive([]byte(in.String()))
-			if most := uint32(limit/callOverhead + 1); hc.replies > most || hc.replies == 0 {
-				t.Errorf("%d replies are queued, want at most %d", hc.replies, most)
+			if most := uint32(limit/callOverhead + 1); !hc.box.answering() || hc.box.replies > most {
+				t.Errorf("%+v waits, want at most %d replies", hc.box, most)
 			}
 			if !hc.is(flagPaused) {
 				t.Error("reading is not paused")
@@ -79,8 +79,8 @@ func TestInlineRepliesAreBounded(t *testing.T) {
 			c.expect(message("message", `"a"`), result(fmt.Sprint(i), `"a"`))
 		}
 		c.on(func(hc *Conn) {
-			if hc.is(flagPaused) || hc.in != nil || hc.waitBytes != 0 || hc.replies != 0 {
-				t.Errorf("afterwards %d bytes and %d replies wait; paused: %v", hc.waitBytes, hc.replies, hc.is(flagPaused))
+			if hc.is(flagPaused) || hc.box != nil {
+				t.Errorf("afterwards %+v waits; paused: %v", hc.box, hc.is(flagPaused))
 			}
 		})
 		c.leave()

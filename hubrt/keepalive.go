@@ -5,13 +5,11 @@ import "github.com/spokehub/spoke/engine"
 // The timers of wire contract, section 17, share the connection's one deadline. It is the next of them; a message from the client does not
 // move it, so that receiving costs a store: what was due then is looked at when the deadline comes.
 
-const longPolling = "LongPolling" // has no pings
-
 // startPings sets the first ping.
 func (c *Conn) startPings() {
 	c.pingAt = 0
-	if c.ctx.transport != longPolling {
-		c.pingAt = c.ctx.shard.after(c.hub().keepAlive)
+	if c.transport != LongPolling {
+		c.pingAt = c.shard.after(c.hub().keepAlive)
 	}
 	c.arm()
 }
@@ -45,6 +43,7 @@ func (c *Conn) Deadline(now uint32) {
 			return
 		}
 	default:
+		c.retireMeter(c.shard.local.now(c.hub().rt))
 		if !c.heard(now) {
 			c.fail(engine.ClientTimeout, errClientTimeout)
 			return
@@ -67,7 +66,7 @@ func (c *Conn) ping(now uint32) {
 	c.pingAt += every
 	if !c.is(flagShifted) {
 		c.flags |= flagShifted
-		c.pingAt -= uint32(c.ctx.id[15]) % (every/3 + 1)
+		c.pingAt -= uint32(c.id[15]) % (every/3 + 1)
 	}
 	if c.pingAt <= now { // a loop that was late
 		c.pingAt = now + every
@@ -81,7 +80,7 @@ func (c *Conn) heard(now uint32) bool {
 	switch {
 	case !c.is(flagPinged):
 		return true
-	case c.waiting > 0 || c.flags&(flagPaused|flagConnecting|flagRate|flagFull) != 0:
+	case c.box.callsWait() || c.flags&(flagPaused|flagConnecting|flagRate|flagFull) != 0:
 		c.seen = now
 		return true
 	}

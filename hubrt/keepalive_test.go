@@ -88,7 +88,7 @@ func TestPings(t *testing.T) {
 	t.Run("none on long polling", func(t *testing.T) {
 		t.Parallel()
 		bubble(t, rigConfig{}, func(r *rig) {
-			c := r.connect(r.hub(probe{}, Options{}), func(p *Peer) { p.Transport = "LongPolling" })
+			c := r.connect(r.hub(probe{}, Options{}), func(p *Peer) { p.Transport = LongPolling })
 			_ = c.nc.SetReadDeadline(time.Now().Add(time.Hour))
 			if n, err := c.nc.Read(make([]byte, 100)); err == nil {
 				t.Errorf("%d bytes", n)

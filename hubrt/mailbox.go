@@ -2,22 +2,103 @@ package hubrt
 
 import "github.com/spokehub/spoke/engine"
 
+// mailbox is what waits of a connection: unread input, and calls. A connection at rest has none. Loop only.
+type mailbox struct {
+	in      *buffer // received and not yet consumed; nil when empty
+	scanned uint32  // bytes of in that are known to hold no end of a record
+
+	jobs        uint16 // out with workers
+	first, last *call  // calls that wait for their predecessors or for a worker
+	calls       uint32 // accepted and not finished
+	waiting     uint32 // of these: not handed to a worker, or behind another there
+	waitBytes   uint32 // of the waiting calls and of the queued replies
+	replies     uint32 // replies of inline calls that are queued to the loop
+
+	spare *mailbox // the next one in local.mailboxes
+}
+
+// maxSpare is how many mailboxes a loop keeps for the next connections that need one.
+const maxSpare = 1024
+
+// mailbox makes sure that the connection has one. What one points to is void after calling anything outside, as that may end the connection.
+func (c *Conn) mailbox() *mailbox {
+	if c.box != nil {
+		return c.box
+	}
+	l := c.shard.local
+	if c.box = l.mailboxes; c.box == nil {
+		c.box = new(mailbox)
+		return c.box
+	}
+	l.mailboxes = c.box.spare
+	l.spare--
+	c.box.spare = nil
+	return c.box
+}
+
+// tidy gives an empty mailbox back.
+func (c *Conn) tidy() {
+	if c.box == nil || c.is(flagBusy) || *c.box != (mailbox{}) {
+		return
+	}
+	if l := c.shard.local; l.spare < maxSpare {
+		c.box.spare = l.mailboxes
+		l.mailboxes = c.box
+		l.spare++
+	}
+	c.box = nil
+}
+
+// What follows is true of a connection without a mailbox, too.
+
+func (m *mailbox) input() bool { return m != nil && m.in != nil }
+
+func (m *mailbox) calling() bool { return m != nil && m.calls > 0 }
+
+func (m *mailbox) answering() bool { return m != nil && m.replies > 0 }
+
+func (m *mailbox) callsWait() bool { return m != nil && m.waiting > 0 }
+
+// bytes are those of waiting calls and queued replies.
+func (m *mailbox) bytes() int {
+	if m == nil {
+		return 0
+	}
+	return int(m.waitBytes)
+}
+
+// searched is from where the search for the end of a record goes on.
+func (m *mailbox) searched() int {
+	if m == nil {
+		return 0
+	}
+	return int(m.scanned)
+}
+
+// found ends that search.
+func (m *mailbox) found() {
+	if m != nil {
+		m.scanned = 0
+	}
+}
+
 // maxJob is how many calls of one connection a worker gets at most before others have their turn.
 const maxJob = 64
 
 // enqueue puts a call behind those that wait. It goes out with pump, at the end of the batch of records. Small calls take more memory waiting than they took in the
 // input, so over Options.InputBuffer the rest of the input stays as it came.
 func (c *Conn) enqueue(k *call) {
-	if c.last == nil {
-		c.first = k
+	m := c.mailbox()
+	if m.last == nil {
+		m.first = k
 	} else {
-		c.last.next = k
+		m.last.next = k
 	}
-	c.last = k
-	c.calls++
-	c.waiting++
-	c.waitBytes += k.size
-	if int(c.waitBytes) > c.hub().opt.InputBuffer {
+	m.last = k
+	m.calls++
+	m.waiting++
+	m.waitBytes += k.size
+	if int(m.waitBytes) > c.hub().opt.InputBuffer {
 		c.flags |= flagFull
 	}
 	c.hub().rt.callsWaiting.Add(1)
@@ -29,14 +110,15 @@ func (c *Conn) job() *call {
 	if c.hub().opt.MaxParallelCalls == 1 {
 		n = maxJob
 	}
-	first := c.first
+	m := c.box
+	first := m.first
 	last := first
 	for ; n > 1 && last.next != nil; n-- {
 		last = last.next
 	}
-	c.first = last.next
-	if c.first == nil {
-		c.last = nil
+	m.first = last.next
+	if m.first == nil {
+		m.last = nil
 	}
 	last.next = nil
 	last.last = true
@@ -50,10 +132,11 @@ func (c *Conn) putBack(job *call) {
 		last = last.next
 	}
 	last.last = false
-	last.next = c.first
-	c.first = job
-	if c.last == nil {
-		c.last = last
+	m := c.box
+	last.next = m.first
+	m.first = job
+	if m.last == nil {
+		m.last = last
 	}
 }
 
@@ -71,7 +154,7 @@ func (c *Conn) submit(turn bool) (submitted bool) {
 		k := calls.Get().(*call)
 		*k = call{conn: c, kind: kindConnected, last: true}
 		if !c.is(flagConnecting) {
-			k.kind, k.err = kindDisconnected, c.ending.cause
+			k.kind, k.err = kindDisconnected, c.ended().cause
 		}
 		c.flags |= flagSubmitted // before a worker has it
 		if !pool.submit(k, turn) {
@@ -82,7 +165,8 @@ func (c *Conn) submit(turn bool) (submitted bool) {
 		}
 		submitted = true
 	}
-	for c.first != nil && int(c.jobs) < c.hub().opt.MaxParallelCalls {
+	m := c.box
+	for m != nil && m.first != nil && int(m.jobs) < c.hub().opt.MaxParallelCalls {
 		job := c.job()
 		size := job.size
 		if !pool.submit(job, turn) {
@@ -91,9 +175,9 @@ func (c *Conn) submit(turn bool) (submitted bool) {
 			return submitted
 		}
 		submitted = true
-		c.jobs++
-		c.waiting--
-		c.waitBytes -= size
+		m.jobs++
+		m.waiting--
+		m.waitBytes -= size
 	}
 	return submitted
 }
@@ -112,33 +196,38 @@ func (t *turn) Run(*engine.Loop) {
 
 // called takes a finished call.
 func (c *Conn) called(k *call) {
-	c.calls--
+	m := c.box
+	m.calls--
 	if next := k.next; next != nil {
 		// The worker is at it already, or has passed it.
-		c.waiting--
-		c.waitBytes -= next.size
+		m.waiting--
+		m.waitBytes -= next.size
 	}
 	if k.last {
-		c.jobs--
+		m.jobs--
 	}
 	c.answer(k)
 	k.free()
-	if c.waiting == 0 && c.state == stateOpen {
-		c.seen = c.ctx.shard.loop.Now() // the client's clock stood still while its messages waited
+	if !c.box.callsWait() && c.state == stateOpen {
+		c.seen = c.shard.loop.Now() // the client's clock stood still while its messages waited
 	}
 	c.settle()
 }
 
 // dropCalls forgets the calls that no worker has.
 func (c *Conn) dropCalls() {
-	for c.first != nil {
-		k := c.first
-		c.first = k.next
-		c.calls--
-		c.waiting--
-		c.waitBytes -= k.size
+	m := c.box
+	if m == nil {
+		return
+	}
+	for m.first != nil {
+		k := m.first
+		m.first = k.next
+		m.calls--
+		m.waiting--
+		m.waitBytes -= k.size
 		c.hub().rt.callsWaiting.Add(-1)
 		k.free()
 	}
-	c.last = nil
+	m.last = nil
 }

@@ -85,7 +85,7 @@ func (r *rig) openNull(h *Hub, n int) (links []*nullLink, conns []*Conn, loop *e
 	newLoopTask(loop, func() {
 		for i := range n {
 			l := &nullLink{ref: ref}
-			c := h.Open(l, Peer{ID: ID{byte(i), byte(i >> 8), byte(i >> 16), 1}, Binary: true, Transport: "WebSockets"})
+			c := h.Open(l, Peer{ID: ID{byte(i), byte(i >> 8), byte(i >> 16), 1}, Binary: true, Transport: WebSockets})
 			c.Receive([]byte(shake + "\x1e"))
 			links, conns = append(links, l), append(conns, c)
 		}
@@ -97,7 +97,7 @@ func (r *rig) closeNull(conns []*Conn) {
 	if len(conns) == 0 {
 		return
 	}
-	newLoopTask(conns[0].ctx.shard.loop, func() {
+	newLoopTask(conns[0].shard.loop, func() {
 		for _, c := range conns {
 			c.Closed(engine.PeerClosed, nil)
 		}

@@ -130,7 +130,7 @@ func (h *Hub) publishTo(frames *frameSet, conns []*Conn) error {
 	}
 	byLoop := make([][]*Conn, len(h.shards))
 	for _, c := range conns {
-		i := c.ctx.shard.loop.Index()
+		i := c.shard.loop.Index()
 		byLoop[i] = append(byLoop[i], c)
 	}
 	for i, to := range byLoop {
@@ -186,7 +186,7 @@ func (p *publication) Run(*engine.Loop) {
 	s.begins(p.queued)
 	p.join()
 	for _, c := range p.except {
-		if c.ctx.shard == s {
+		if c.shard == s {
 			c.flags |= flagSkip
 		}
 	}
@@ -213,7 +213,7 @@ func (p *publication) Run(*engine.Loop) {
 		}
 	}
 	for _, c := range p.except {
-		if c.ctx.shard == s {
+		if c.shard == s {
 			c.flags &^= flagSkip
 		}
 	}

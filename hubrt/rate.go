@@ -16,13 +16,12 @@ const maxRateTimer = 10 * time.Second
 // admit charges a record of n bytes. pass false: it is not to be handled, because it waits or the connection has ended;
 // limited: it is to be decoded and rejected.
 func (c *Conn) admit(n int) (pass, limited bool) {
-	s := c.ctx.shard
-	l := s.hub.limiter
-	wait, ok := l.Take(&c.buckets, s.local.now(s.hub.rt), n)
+	s := c.shard
+	wait, ok := s.take(c, n)
 	if ok {
 		return true, false
 	}
-	switch l.Mode() {
+	switch s.hub.limiter.Mode() {
 	case limits.Wait:
 		s.local.counters.rateWaits.Add(1)
 		c.flags |= flagRate

@@ -15,10 +15,10 @@ func (c *Conn) Receive(p []byte) {
 		return
 	}
 	c.flags |= flagBusy
-	if c.in != nil && c.reading() {
+	if c.box.input() && c.reading() {
 		p = c.complete(p)
 	}
-	if c.in == nil && c.reading() {
+	if !c.box.input() && c.reading() {
 		p = p[c.consume(p):]
 	}
 	c.hold(p)
@@ -36,11 +36,11 @@ func (c *Conn) reading() bool {
 // complete adds of p to the input what the incomplete record there lacks, handles that record, and returns the rest of p.
 // It copies in pieces that grow with the record, so bytes are copied, and searched, a bounded number of times, whatever sizes they come in.
 func (c *Conn) complete(p []byte) []byte {
-	for len(p) > 0 && c.in != nil && c.reading() {
-		old := len(c.in.b)
+	for len(p) > 0 && c.box.input() && c.reading() {
+		old := len(c.box.in.b)
 		n := min(len(p), max(old, minBuffer))
 		c.append(p[:n])
-		used := c.step(c.in.b)
+		used := c.step(c.box.in.b)
 		switch {
 		case used > old:
 			p = p[used-old:] // the record ended within the new bytes, and the rest of them is better handled where it lies
@@ -80,10 +80,10 @@ func (c *Conn) step(src []byte) int {
 		return 0
 	}
 	if n == 0 {
-		c.scanned = uint32(len(src))
+		c.mailbox().scanned = uint32(len(src))
 		return 0
 	}
-	c.scanned = 0
+	c.box.found()
 	limited := false
 	if l := c.hub().limiter; l != nil {
 		var pass bool
@@ -91,7 +91,7 @@ func (c *Conn) step(src []byte) int {
 			return 0
 		}
 	}
-	s := c.ctx.shard
+	s := c.shard
 	s.local.counters.messagesIn.Add(1)
 	c.seen = s.loop.Now()
 	m := &s.local.message
@@ -111,7 +111,7 @@ func (c *Conn) step(src []byte) int {
 func (c *Conn) next(src []byte) (rec []byte, n int, err error) {
 	p := c.protocol()
 	if p.resume != nil {
-		return p.resume.NextFrom(src, int(c.scanned), c.hub().opt.MaxMessage)
+		return p.resume.NextFrom(src, c.box.searched(), c.hub().opt.MaxMessage)
 	}
 	return p.Next(src, c.hub().opt.MaxMessage)
 }
@@ -131,9 +131,9 @@ func (c *Conn) resume() {
 
 // work handles what can be handled of the input.
 func (c *Conn) work() {
-	if c.in != nil && c.reading() {
+	if c.box.input() && c.reading() {
 		c.flags |= flagBusy
-		c.discard(c.consume(c.in.b))
+		c.discard(c.consume(c.box.in.b))
 		c.flags &^= flagBusy
 	}
 }
@@ -142,7 +142,7 @@ func (c *Conn) work() {
 // freed, reading is paused or resumed. It comes last in whatever happens on the loop, since resuming may bring the next bytes.
 func (c *Conn) settle() {
 	c.pump()
-	for c.is(flagFull) && !c.is(flagBusy) && int(c.waitBytes) <= c.hub().opt.InputBuffer/2 {
+	for c.is(flagFull) && !c.is(flagBusy) && c.box.bytes() <= c.hub().opt.InputBuffer/2 {
 		c.flags &^= flagFull
 		c.work()
 		c.pump()
@@ -151,6 +151,7 @@ func (c *Conn) settle() {
 		c.empty()
 	}
 	c.finishLeaving()
+	c.tidy()
 	c.throttle()
 }
 
@@ -161,9 +162,9 @@ func (c *Conn) throttle() {
 		return
 	}
 	limit := c.hub().opt.InputBuffer
-	bytes := int(c.waitBytes)
-	if c.in != nil && !c.reading() {
-		bytes += len(c.in.b)
+	bytes := c.box.bytes()
+	if c.box.input() && !c.reading() {
+		bytes += len(c.box.in.b)
 	}
 	pause := c.flags&(flagRate|flagTurn|flagFull) != 0 || bytes > limit || c.is(flagPaused) && bytes > limit/2
 	switch {
@@ -175,30 +176,31 @@ func (c *Conn) throttle() {
 		c.link.PauseRead()
 	default:
 		c.flags &^= flagPaused
-		c.seen = c.ctx.shard.loop.Now() // the client could not be heard
+		c.seen = c.shard.loop.Now() // the client could not be heard
 		c.link.ResumeRead()
 	}
 }
 
 // append adds p to the input.
 func (c *Conn) append(p []byte) {
-	if c.in == nil {
-		c.in = getBuffer(len(p))
+	m := c.mailbox()
+	if m.in == nil {
+		m.in = getBuffer(len(p))
 	} else {
-		c.in = c.in.grow(len(p))
+		m.in = m.in.grow(len(p))
 	}
-	c.in.b = append(c.in.b, p...)
+	m.in.b = append(m.in.b, p...)
 }
 
 // discard drops the first n bytes of the input.
 func (c *Conn) discard(n int) {
 	switch {
-	case c.in == nil || n == 0:
-	case n == len(c.in.b):
+	case !c.box.input() || n == 0:
+	case n == len(c.box.in.b):
 		c.empty()
 	default:
-		rest := c.in
-		c.in = nil
+		rest := c.box.in
+		c.box.in = nil
 		c.append(rest.b[n:]) // into a buffer of its own size
 		rest.free()
 	}
@@ -206,11 +208,11 @@ func (c *Conn) discard(n int) {
 
 // empty returns the input's buffer.
 func (c *Conn) empty() {
-	if c.in != nil {
-		c.in.free()
-		c.in = nil
+	if m := c.box; m != nil {
+		m.in.free()
+		m.in = nil
+		m.scanned = 0
 	}
-	c.scanned = 0
 }
 
 // dispatch handles one message (wire contract, sections 10, 12 and 16).

@@ -18,13 +18,13 @@ type registryPart struct {
 // byID: ids are random numbers of our own. The part goes by another piece of them.
 type byID struct{}
 
-func (byID) of(c *Conn) ID                   { return c.ctx.id }
+func (byID) of(c *Conn) ID                   { return c.id }
 func (byID) hash(id ID) uint64               { return binary.BigEndian.Uint64(id[8:]) }
 func (byID) same(a, b ID) bool               { return a == b }
 func (r *registry) part(id ID) *registryPart { return &r.parts[id[0]] }
 
 func (r *registry) add(c *Conn) {
-	p := r.part(c.ctx.id)
+	p := r.part(c.id)
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.conns.put(c)
@@ -32,7 +32,7 @@ func (r *registry) add(c *Conn) {
 
 // remove takes c out, unless another connection has its id.
 func (r *registry) remove(c *Conn) {
-	p := r.part(c.ctx.id)
+	p := r.part(c.id)
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.conns.remove(c)

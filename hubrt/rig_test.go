@@ -156,7 +156,7 @@ func (r *rig) dial(h *Hub, opts ...peerOption) *client {
 	r.t.Helper()
 	r.mu.Lock()
 	r.next++
-	p := Peer{ID: ID{r.next, 15: r.next}, Transport: "WebSockets", Binary: true}
+	p := Peer{ID: ID{r.next, 15: r.next}, Transport: WebSockets, Binary: true}
 	r.mu.Unlock()
 	for _, o := range opts {
 		o(&p)

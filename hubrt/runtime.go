@@ -58,8 +58,12 @@ type local struct {
 	args    method.Args   // loop: of inline calls
 	out     []byte        // loop: the record being written
 	conns   []*Conn       // loop: those of a user, while they are sent to
-	posts   atomic.Int64  // any goroutine (atomic): sends and membership changes that were posted to the loop
-	queued  atomic.Int64  // any goroutine (atomic): bytes of those that have not run
+
+	mailboxes *mailbox // loop: spare ones
+	spare     int      // loop: their number
+
+	posts  atomic.Int64 // any goroutine (atomic): sends and membership changes that were posted to the loop
+	queued atomic.Int64 // any goroutine (atomic): bytes of those that have not run
 
 	counters counters
 	_        [64]byte // the next loop's counters are on another cache line

@@ -158,7 +158,7 @@ func TestSendQueueCountsDroppedSends(t *testing.T) {
 		_ = c.nc.Close()
 		_ = h.Clients().All().Send("late")
 		_ = hc.join("g")
-		hc.ctx.gone.Store(false) // as for a send that has just looked
+		hc.gone.Store(false) // as for a send that has just looked
 		_ = hc.send("late", nil)
 		_ = hc.join("g")
 		if s := r.rt.Stats(); s.SendBytes != 0 {

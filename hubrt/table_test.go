@@ -29,20 +29,20 @@ func testTable[S keying[ID]](t *testing.T, x *table[ID, S]) {
 		grow := step/(2*most)%2 == 0
 		if len(list) < most && (len(list) == 0 || (r.IntN(4) > 0) == grow) {
 			c := &Conn{}
-			for i := range c.ctx.id {
-				c.ctx.id[i] = byte(r.Uint32())
+			for i := range c.id {
+				c.id[i] = byte(r.Uint32())
 			}
-			if x.find(c.ctx.id) != nil {
+			if x.find(c.id) != nil {
 				t.Fatalf("step %d: an unknown id is found", step)
 			}
 			x.put(c)
-			model[c.ctx.id] = c
-			list = append(list, c.ctx.id)
+			model[c.id] = c
+			list = append(list, c.id)
 		} else {
 			i := r.IntN(len(list))
 			c := model[list[i]]
 			if step%3 == 0 { // another one takes its place first
-				c = &Conn{ctx: Context{id: list[i]}}
+				c = &Conn{id: list[i]}
 				x.remove(c)
 				x.put(c)
 				x.remove(model[list[i]])
@@ -89,7 +89,7 @@ func TestUsers(t *testing.T) {
 	for step := range 4000 {
 		if r.IntN(2) == 0 || len(list) == 0 {
 			id := fmt.Sprint("user", r.IntN(8))
-			c := &Conn{ctx: Context{shard: &h.shards[r.IntN(2)], user: &auth.Identity{UserID: id}}}
+			c := &Conn{shard: &h.shards[r.IntN(2)], user: &auth.Identity{UserID: id}}
 			h.users.add(c)
 			if model[id] == nil {
 				model[id] = make(map[*Conn]bool)
@@ -100,18 +100,23 @@ func TestUsers(t *testing.T) {
 			i := r.IntN(len(list))
 			c := list[i]
 			h.users.remove(c)
-			if c.user != (sameUser{}) {
+			if c.same != nil {
 				t.Fatalf("step %d: a connection that has left is chained", step)
 			}
-			delete(model[c.ctx.user.UserID], c)
+			delete(model[c.user.UserID], c)
 			list[i] = list[len(list)-1]
 			list = list[:len(list)-1]
 		}
 		for id, want := range model {
 			n := 0
+			for c := range want {
+				if (c.same == nil) != (len(want) == 1) {
+					t.Fatalf("step %d: %s has %d connections, one of which is chained: %v", step, id, len(want), c.same != nil)
+				}
+			}
 			for i := range h.shards {
 				for _, c := range h.users.on(nil, &h.shards[i], id) {
-					if n++; !want[c] || c.ctx.shard != &h.shards[i] {
+					if n++; !want[c] || c.shard != &h.shards[i] {
 						t.Fatalf("step %d: %s has a connection that is not his, or not of this loop", step, id)
 					}
 				}

@@ -107,10 +107,10 @@ func (h *Hub) find(ids []string) []*Conn {
 
 // send queues a call to one connection; c may be nil.
 func (c *Conn) send(method string, args []any) error {
-	if c == nil || c.ctx.gone.Load() {
+	if c == nil || c.gone.Load() {
 		return nil
 	}
-	s := c.ctx.shard
+	s := c.shard
 	if err := s.room(); err != nil {
 		return err
 	}
@@ -146,7 +146,7 @@ func (d *delivery) free() {
 
 // Run writes the records, unless the connection has ended.
 func (d *delivery) Run(*engine.Loop) {
-	d.conn.ctx.shard.begins(d.queued)
+	d.conn.shard.begins(d.queued)
 	if d.conn.state == stateOpen {
 		d.conn.link.Write(d.records.b)
 	}

@@ -17,14 +17,14 @@ type usersPart struct {
 	conns table[string, byUser] // under mu
 }
 
-// sameUser is a connection's place in its user's chain.
+// sameUser is the place in its user's chain of a connection that is not the only one.
 type sameUser struct { // under the part's mu
 	next, prev *Conn
 }
 
 type byUser struct{}
 
-func (byUser) of(c *Conn) string     { return c.ctx.user.UserID }
+func (byUser) of(c *Conn) string     { return c.user.UserID }
 func (byUser) hash(id string) uint64 { return maphash.String(directorySeed, id) }
 func (byUser) same(a, b string) bool { return a == b }
 
@@ -35,39 +35,56 @@ func (u *users) part(id string) *usersPart {
 
 // add is for a connection that has a user id.
 func (u *users) add(c *Conn) {
-	p := u.part(c.ctx.user.UserID)
+	p := u.part(c.user.UserID)
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	first := p.conns.find(c.ctx.user.UserID)
+	first := p.conns.find(c.user.UserID)
 	if first == nil {
 		p.conns.put(c)
 		return
 	}
-	c.user = sameUser{next: first.user.next, prev: first}
-	if c.user.next != nil {
-		c.user.next.user.prev = c
+	if first.same == nil {
+		first.same = new(sameUser)
 	}
-	first.user.next = c
+	c.same = &sameUser{next: first.same.next, prev: first}
+	if c.same.next != nil {
+		c.same.next.same.prev = c
+	}
+	first.same.next = c
 }
 
 // remove undoes add.
 func (u *users) remove(c *Conn) {
-	p := u.part(c.ctx.user.UserID)
+	p := u.part(c.user.UserID)
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	next, prev := c.user.next, c.user.prev
-	c.user = sameUser{}
-	if next != nil {
-		next.user.prev = prev
-	}
-	switch {
-	case prev != nil:
-		prev.user.next = next
-	case next != nil:
-		p.conns.put(next) // in c's place
-	default:
+	if c.same == nil {
 		p.conns.remove(c)
+		return
 	}
+	next, prev := c.same.next, c.same.prev
+	c.same = nil
+	if prev != nil {
+		prev.same.next = next
+	} else {
+		p.conns.put(next) // in c's place
+	}
+	if next != nil {
+		next.same.prev = prev
+	}
+	for _, other := range [2]*Conn{prev, next} {
+		if other != nil && *other.same == (sameUser{}) {
+			other.same = nil // it is alone now
+		}
+	}
+}
+
+// further is the next one in the chain.
+func (c *Conn) further() *Conn {
+	if c.same == nil {
+		return nil
+	}
+	return c.same.next
 }
 
 // loops appends the loops on which a user has connections.
@@ -75,8 +92,8 @@ func (u *users) loops(dst []int, id string) []int {
 	p := u.part(id)
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	for c := p.conns.find(id); c != nil; c = c.user.next {
-		if i := c.ctx.shard.loop.Index(); !slices.Contains(dst, i) {
+	for c := p.conns.find(id); c != nil; c = c.further() {
+		if i := c.shard.loop.Index(); !slices.Contains(dst, i) {
 			dst = append(dst, i)
 		}
 	}
@@ -88,8 +105,8 @@ func (u *users) on(dst []*Conn, s *shard, id string) []*Conn {
 	p := u.part(id)
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	for c := p.conns.find(id); c != nil; c = c.user.next {
-		if c.ctx.shard == s {
+	for c := p.conns.find(id); c != nil; c = c.further() {
+		if c.shard == s {
 			dst = append(dst, c)
 		}
 	}

@@ -138,7 +138,7 @@ func (p *pool) run(w *worker, job *call) {
 }
 
 func (p *pool) runOne(w *worker, k *call) {
-	s := k.conn.ctx.shard
+	s := k.conn.shard
 	isCall := k.kind == kindCall
 	if isCall {
 		p.rt.callsWaiting.Add(-1)
@@ -189,7 +189,7 @@ func (p *pool) wake() {
 		if !ok {
 			return
 		}
-		c.ctx.shard.loop.Post((*turn)(c))
+		c.shard.loop.Post((*turn)(c))
 	}
 }
 
@@ -198,7 +198,7 @@ func (p *pool) pass() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if c, ok := p.turns.pop(); ok {
-		c.ctx.shard.loop.Post((*turn)(c))
+		c.shard.loop.Post((*turn)(c))
 	}
 }
 

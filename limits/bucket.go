@@ -77,6 +77,18 @@ func (l *Limiter) Take(b *Buckets, now time.Duration, n int) (wait time.Duration
 	return 0, true
 }
 
+// Full says whether both buckets are full at time now, so that the zero value would do as well. Any Buckets are full where there is no limiter.
+func (l *Limiter) Full(b *Buckets, now time.Duration) bool {
+	if l == nil {
+		return true
+	}
+	if int64(now) < b.last {
+		return false // a Take would know no better
+	}
+	elapsed := uint64(now) - uint64(b.last)
+	return l.messages.refill(b.messages, elapsed) == 0 && l.bytes.refill(b.bytes, elapsed) == 0
+}
+
 // refill is the missing amount after elapsed nanoseconds.
 func (k *bucket) refill(missing, elapsed uint64) uint64 {
 	if missing == 0 || k.rate == 0 {

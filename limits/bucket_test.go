@@ -311,3 +311,41 @@ func BenchmarkTake(b *testing.B) {
 		now += 300 * time.Microsecond
 	}
 }
+
+// TestFull: buckets are full exactly when new ones would let the same through.
+func TestFull(t *testing.T) {
+	t.Parallel()
+	l := limiter(t, limits.Rates{Messages: 10, MessagesBurst: 5, Bytes: 1000, BytesBurst: 500}, 100)
+	take := func(n int) func(b *limits.Buckets) {
+		return func(b *limits.Buckets) { l.Take(b, time.Second, n) }
+	}
+	for _, c := range []struct {
+		name string
+		l    *limits.Limiter
+		take func(b *limits.Buckets)
+		now  time.Duration
+		want bool
+	}{
+		{"new", l, func(*limits.Buckets) {}, 0, true},
+		{"at once", l, take(1), time.Second, false},
+		{"messages: a nanosecond before", l, take(1), 1100*time.Millisecond - 1, false},
+		{"messages: full", l, take(1), 1100 * time.Millisecond, true},
+		{"bytes: a nanosecond before", l, take(200), 1200*time.Millisecond - 1, false},
+		{"bytes: full", l, take(200), 1200 * time.Millisecond, true},
+		{"a clock that has gone back", l, take(1), time.Second - 1, false},
+		{"no limiter", nil, func(*limits.Buckets) {}, 0, true},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			var b limits.Buckets
+			c.take(&b)
+			was := b
+			if got := c.l.Full(&b, c.now); got != c.want {
+				t.Errorf("full: %v", got)
+			}
+			if b != was {
+				t.Error("asking has changed the buckets")
+			}
+		})
+	}
+}
