@@ -7,12 +7,12 @@ import (
 )
 
 // connection is one SignalR connection of an endpoint on its WebSocket, and the glue between that and its hub connection: it is the
-// former's ws.Receiver and the latter's hubrt.Link. One object for all jobs, 112 bytes, because there may be a million.
+// former's ws.Receiver and the latter's hubrt.Link. One object for all jobs, 256 bytes, because there may be a million; what a broadcast touches comes first.
 type connection struct {
-	mode   *mode       // under the registry shard's mu; the loop, which alone changes it, reads it without
-	hub    *hubrt.Conn // loop; nil until the transport has come
-	token  token       // constant
-	socket ws.Conn     // loop
+	socket ws.Conn    // loop
+	hub    hubrt.Conn // loop
+	mode   *mode      // under the registry shard's mu; the loop, which alone changes it, reads it without
+	token  token      // constant
 }
 
 // mode is what a connection shares with others of its endpoint: a pointer costs less than what it says. Constant.

@@ -61,7 +61,7 @@ func (e *Endpoint) serve(x *http1.Exchange, negotiate bool, user *auth.Identity)
 func (c *connection) open(ec *engine.Conn, id hubrt.ID, user *auth.Identity, head []byte) engine.Handler {
 	e := c.mode.endpoint
 	c.socket.Begin(ec, &e.opt.WebSocket, c)
-	c.hub = e.hub.Open(c, hubrt.Peer{
+	c.hub.Begin(e.hub, c, hubrt.Peer{
 		ID:        id,
 		User:      user,
 		Head:      head,

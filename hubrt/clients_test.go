@@ -339,9 +339,9 @@ func TestMembers(t *testing.T) {
 				g := c.shard.groups[name]
 				var got, wanted []ID
 				if g != nil {
-					for at, m := range g.members {
-						got = append(got, m.c.id)
-						if back := m.c.subs.Load().list[m.slot]; back.group != g || int(back.at) != at {
+					for at, member := range g.members {
+						got = append(got, member.id)
+						if back := member.membership(g.slots[at]); back.group != g || int(back.at) != at {
 							t.Errorf("%s[%d] and its note disagree: %+v", name, at, back)
 						}
 					}

@@ -261,8 +261,8 @@ func TestAbort(t *testing.T) {
 			if err := kept.Join("g"); err != nil {
 				t.Error(err)
 			}
-			if subs := kept.subs.Load(); len(subs.names) != 0 {
-				t.Errorf("joined %q after the end", subs.names)
+			if n := kept.subs.asked(); n != 0 {
+				t.Errorf("joined %d groups after the end", n)
 			}
 			<-kept.Done()
 			kept.Items().Set("k", 1)

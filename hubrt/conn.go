@@ -49,7 +49,7 @@ const (
 	flagSkip                         // for the length of one broadcast: leave this connection out
 )
 
-// Conn is a hub connection. Loop only. There may be a million, so it has 128 bytes, and can be a part of its transport's object: see Begin.
+// Conn is a hub connection. Loop only. There may be a million, so it has 152 bytes, and can be a part of its transport's object: see Begin.
 type Conn struct {
 	// What a broadcast touches.
 	link  Link // loop; nil once the transport has gone
@@ -74,7 +74,7 @@ type Conn struct {
 	user   *auth.Identity // constant; nil: anonymous
 	same   *sameUser      // under the mu of the user's part of the hub's users; nil: the user has no other connection
 
-	subs atomic.Pointer[subscriptions] // nil without groups
+	subs subscriptions
 }
 
 // Open begins a hub connection on link's loop; the handshake's clock starts. Loop only.

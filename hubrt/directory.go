@@ -16,10 +16,10 @@ type directoryPart struct {
 	keys map[string]*presence // under mu
 }
 
-// presence is where a key has members.
+// presence is where a key has members. There is one for a key as long as it has any, so that a pointer to it, in 8 bytes, stands for the key.
 type presence struct {
-	name  string
-	loops []loopCount // few, as most groups are small
+	name  string      // constant
+	loops []loopCount // under the part's mu; few, as most groups are small
 }
 
 type loopCount struct {
@@ -32,8 +32,16 @@ func (d *directory) part(key string) *directoryPart {
 	return &d.parts[maphash.String(directorySeed, key)%uint64(len(d.parts))]
 }
 
-// add counts a membership and returns key in the spelling memory that all its members share.
-func (d *directory) add(key string, loop int) string {
+// find is nil for a key without members. What it returns is that key's as long as it has any.
+func (d *directory) find(key string) *presence {
+	part := d.part(key)
+	part.mu.Lock()
+	defer part.mu.Unlock()
+	return part.keys[key]
+}
+
+// add counts a membership and returns its key, which stands for the name until drop.
+func (d *directory) add(key string, loop int) *presence {
 	part := d.part(key)
 	part.mu.Lock()
 	defer part.mu.Unlock()
@@ -48,19 +56,18 @@ func (d *directory) add(key string, loop int) string {
 	for i := range p.loops {
 		if p.loops[i].loop == loop {
 			p.loops[i].n++
-			return p.name
+			return p
 		}
 	}
 	p.loops = append(p.loops, loopCount{loop, 1})
-	return p.name
+	return p
 }
 
 // drop ends what one add began.
-func (d *directory) drop(key string, loop int) {
-	part := d.part(key)
+func (d *directory) drop(p *presence, loop int) {
+	part := d.part(p.name)
 	part.mu.Lock()
 	defer part.mu.Unlock()
-	p := part.keys[key]
 	for i := range p.loops {
 		if p.loops[i].loop != loop {
 			continue
@@ -73,7 +80,7 @@ func (d *directory) drop(key string, loop int) {
 		break
 	}
 	if len(p.loops) == 0 {
-		delete(part.keys, key)
+		delete(part.keys, p.name)
 		if len(part.keys) == 0 {
 			part.keys = nil // a map never shrinks
 		}

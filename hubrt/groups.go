@@ -46,40 +46,93 @@ var (
 	errNoHub       = errors.New("hubrt: this value selects nothing: get one from a Hub or a Context")
 )
 
-// subscriptions are a connection's groups. They exist twice: as what has been asked for, which answers at once, and as
-// what the loop has done of it.
+// subscriptions are a connection's groups. They exist twice: as what has been asked for, which answers at once, and as what the loop has done of
+// it. Most connections are in one group, so the first one is at hand, and only what is beyond it takes memory of its own.
 type subscriptions struct {
-	mu    sync.Mutex
-	names []string     // under mu
-	list  []membership // loop
+	key   *presence // under joins: one that has been asked for; nil: none has
+	group *group    // loop: one that the connection is in
+	at    uint32    // loop: place in group.members
+	n     uint32    // loop: how many it is in
+
+	// more is set once, under joins, before a second group is queued to the loop; the loop looks at it only when it has put the connection
+	// in more than one.
+	more *moreSubscriptions
 }
+
+type moreSubscriptions struct {
+	keys []*presence  // under joins
+	list []membership // loop
+}
+
+// asked is how many groups have been asked for. Under joins, as has, ask and unask.
+func (s *subscriptions) asked() int {
+	switch {
+	case s.key == nil:
+		return 0
+	case s.more == nil:
+		return 1
+	}
+	return 1 + len(s.more.keys)
+}
+
+func (s *subscriptions) has(key *presence) bool {
+	return key != nil && (s.key == key || s.more != nil && slices.Contains(s.more.keys, key))
+}
+
+func (s *subscriptions) ask(key *presence) {
+	if s.key == nil {
+		s.key = key
+		return
+	}
+	if s.more == nil {
+		s.more = new(moreSubscriptions)
+	}
+	s.more.keys = append(s.more.keys, key)
+}
+
+// unask takes out one that is there.
+func (s *subscriptions) unask(key *presence) {
+	if s.more == nil || len(s.more.keys) == 0 {
+		s.key = nil
+		return
+	}
+	last := len(s.more.keys) - 1
+	if moved := s.more.keys[last]; s.key == key {
+		s.key = moved
+	} else {
+		s.more.keys[slices.Index(s.more.keys, key)] = moved
+	}
+	s.more.keys[last] = nil
+	if s.more.keys = s.more.keys[:last]; last == 0 {
+		s.more.keys = nil
+	}
+}
+
+// joins is the lock for what has been asked for. It is shared with other connections, since each would pay for one of its own.
+func (c *Conn) joins() *sync.Mutex { return &c.shard.hub.registry.part(c.id).joins }
 
 // join is for any goroutine; c may be nil.
 func (c *Conn) join(name string) error {
 	if c == nil {
 		return nil
 	}
-	subs := c.subs.Load()
-	if subs == nil {
-		c.subs.CompareAndSwap(nil, new(subscriptions))
-		subs = c.subs.Load()
-	}
 	h, s := c.shard.hub, c.shard
-	subs.mu.Lock()
-	defer subs.mu.Unlock()
+	mu := c.joins()
+	mu.Lock()
+	defer mu.Unlock()
 	// The end of the connection sets gone before it looks for subscriptions, so here or there they are seen.
-	if c.gone.Load() || slices.Contains(subs.names, name) {
+	if c.gone.Load() || c.subs.has(h.groups.find(name)) {
 		return nil
 	}
-	if len(subs.names) >= h.opt.MaxGroups {
-		return fmt.Errorf("%w: the connection is in %d, which is MaxGroups", ErrTooManyGroups, len(subs.names))
+	if n := c.subs.asked(); n >= h.opt.MaxGroups {
+		return fmt.Errorf("%w: the connection is in %d, which is MaxGroups", ErrTooManyGroups, n)
 	}
 	if err := s.room(); err != nil {
 		return err
 	}
-	name = h.groups.add(name, s.loop.Index())
-	subs.names = append(subs.names, name)
-	c.change(name, false)
+	key := h.groups.add(name, s.loop.Index())
+	c.subs.ask(key)
+	c.change(key, false)
 	return nil
 }
 
@@ -88,25 +141,19 @@ func (c *Conn) leave(name string) {
 	if c == nil {
 		return
 	}
-	subs := c.subs.Load()
-	if subs == nil {
-		return
+	mu := c.joins()
+	mu.Lock()
+	defer mu.Unlock()
+	if key := c.shard.hub.groups.find(name); c.subs.has(key) {
+		c.subs.unask(key)
+		c.change(key, true)
 	}
-	subs.mu.Lock()
-	defer subs.mu.Unlock()
-	i := slices.Index(subs.names, name)
-	if i < 0 {
-		return
-	}
-	name = subs.names[i]
-	subs.names = slices.Delete(subs.names, i, i+1)
-	c.change(name, true)
 }
 
-// change queues the loop's part, under subs.mu, so that the loop sees the changes of a connection in the order in which they were accepted.
-func (c *Conn) change(name string, leave bool) {
+// change queues the loop's part, under joins, so that the loop sees the changes of a connection in the order in which they were accepted.
+func (c *Conn) change(key *presence, leave bool) {
 	t := changes.Get().(*change)
-	*t = change{c, name, leave}
+	*t = change{c, key, leave}
 	if !c.shard.post(t, sendOverhead) {
 		changes.Put(t) // the loop has stopped, and its memberships with it
 	}
@@ -115,41 +162,42 @@ func (c *Conn) change(name string, leave bool) {
 // change is a task: a join or a leave.
 type change struct {
 	c     *Conn
-	name  string
+	key   *presence
 	leave bool
 }
 
 var changes = sync.Pool{New: func() any { return new(change) }}
 
 func (t *change) Run(*engine.Loop) {
-	c, name, leave := t.c, t.name, t.leave
+	c, key, leave := t.c, t.key, t.leave
 	*t = change{}
 	changes.Put(t)
 	s := c.shard
 	s.begins(sendOverhead)
 	switch {
-	case leave && !s.leave(c, name):
+	case leave && !s.leave(c, key):
 		// The connection's end was faster, and has dropped the membership.
 	case leave || c.state != stateOpen:
-		s.hub.groups.drop(name, s.loop.Index())
+		s.hub.groups.drop(key, s.loop.Index())
 	default:
-		s.join(c, name)
+		s.join(c, key)
 	}
 }
 
 // leaveAll ends all memberships. Loop only; c.gone is set.
 func (c *Conn) leaveAll() {
 	s := c.shard
-	subs := c.subs.Load()
-	if subs == nil {
-		return
+	mu := c.joins()
+	mu.Lock()
+	c.subs.key = nil
+	if c.subs.more != nil {
+		c.subs.more.keys = nil
 	}
-	subs.mu.Lock()
-	subs.names = nil
-	subs.mu.Unlock()
-	for i := len(subs.list) - 1; i >= 0; i-- {
-		name := subs.list[i].group.name
-		s.leaveAt(c, i)
-		s.hub.groups.drop(name, s.loop.Index())
+	mu.Unlock()
+	for c.subs.n > 0 {
+		slot := c.subs.n - 1
+		key := c.membership(slot).group.key
+		s.leaveAt(c, slot)
+		s.hub.groups.drop(key, s.loop.Index())
 	}
 }

@@ -2,14 +2,9 @@ package hubrt
 
 // group is a loop's members of a group, dense so that a broadcast walks memory in order. Loop only.
 type group struct {
-	name    string
-	members []member
-}
-
-// member says where, in the connection's own list, its place in the group is noted; so both lists can lose an element by a swap.
-type member struct {
-	c    *Conn
-	slot uint32 // in c.memberships
+	key     *presence
+	members []*Conn
+	slots   []uint32 // of each member: which of its memberships this is; so both lists can lose an element by a swap
 }
 
 // membership is the other direction.
@@ -18,70 +13,92 @@ type membership struct {
 	at    uint32 // in group.members
 }
 
+// membership is one of the groups that c is in. Loop only.
+func (c *Conn) membership(slot uint32) membership {
+	if slot == 0 {
+		return membership{c.subs.group, c.subs.at}
+	}
+	return c.subs.more.list[slot-1]
+}
+
+func (c *Conn) setMembership(slot uint32, m membership) {
+	if slot == 0 {
+		c.subs.group, c.subs.at = m.group, m.at
+	} else {
+		c.subs.more.list[slot-1] = m
+	}
+}
+
 // join adds c, which is not a member yet, to a group. Loop only.
-func (s *shard) join(c *Conn, name string) {
-	g := s.groups[name]
+func (s *shard) join(c *Conn, key *presence) {
+	g := s.groups[key.name]
 	if g == nil {
 		if s.groups == nil {
 			s.groups = make(map[string]*group)
 		}
-		g = &group{name: name}
-		s.groups[name] = g
+		g = &group{key: key}
+		s.groups[key.name] = g
 	}
-	list := &c.subs.Load().list
-	g.members = append(g.members, member{c, uint32(len(*list))})
-	*list = append(*list, membership{g, uint32(len(g.members) - 1)})
+	slot := c.subs.n
+	m := membership{g, uint32(len(g.members))}
+	g.members, g.slots = append(g.members, c), append(g.slots, slot)
+	c.subs.n++
+	if slot > 0 {
+		c.subs.more.list = append(c.subs.more.list, m)
+		return
+	}
+	c.subs.group, c.subs.at = m.group, m.at
 }
 
 // leave ends the membership; false: there is none. Loop only.
-func (s *shard) leave(c *Conn, name string) bool {
-	list := c.subs.Load().list
-	for i := range list {
-		if list[i].group.name == name {
-			s.leaveAt(c, i)
+func (s *shard) leave(c *Conn, key *presence) bool {
+	for slot := range c.subs.n {
+		if c.membership(slot).group.key == key {
+			s.leaveAt(c, slot)
 			return true
 		}
 	}
 	return false
 }
 
-// leaveAt ends the i-th membership of c. Loop only.
-func (s *shard) leaveAt(c *Conn, i int) {
-	subs := c.subs.Load()
-	m := subs.list[i]
+// leaveAt ends a membership of c; its last one takes the slot. Loop only.
+func (s *shard) leaveAt(c *Conn, slot uint32) {
+	m := c.membership(slot)
 	g := m.group
-	if moved := g.remove(m.at); moved.c != nil {
-		moved.c.subs.Load().list[moved.slot].at = m.at
+	if moved, of := g.remove(m.at); moved != nil {
+		moved.setMembership(of, m)
 	}
 	if len(g.members) == 0 {
-		delete(s.groups, g.name)
+		delete(s.groups, g.key.name)
 		if len(s.groups) == 0 {
 			s.groups = nil // a map never shrinks
 		}
 	}
-	last := len(subs.list) - 1
-	if i != last {
-		moved := subs.list[last]
-		subs.list[i] = moved
-		moved.group.members[moved.at].slot = uint32(i)
+	last := c.subs.n - 1
+	if slot != last {
+		moved := c.membership(last)
+		c.setMembership(slot, moved)
+		moved.group.slots[moved.at] = slot
 	}
-	subs.list[last] = membership{}
-	if subs.list = subs.list[:last]; last == 0 {
-		subs.list = nil
+	c.setMembership(last, membership{})
+	c.subs.n = last
+	if last > 0 {
+		list := c.subs.more.list[:last-1]
+		if last == 1 {
+			list = nil
+		}
+		c.subs.more.list = list
 	}
 }
 
-// remove takes the member at a place out. The one that took the place is returned, if there is one, and its note of where it is has to be changed.
-func (g *group) remove(at uint32) (moved member) {
+// remove takes the member at a place out. The one that took the place is returned, if there is one, with the slot in which it has to note that.
+func (g *group) remove(at uint32) (moved *Conn, slot uint32) {
 	last := len(g.members) - 1
 	if int(at) != last {
-		moved = g.members[last]
-		g.members[at] = moved
+		moved, slot = g.members[last], g.slots[last]
+		g.members[at], g.slots[at] = moved, slot
 	}
-	g.members[last] = member{}
-	g.members = g.members[:last]
-	if c := cap(g.members); c > 64 && last < c/4 {
-		g.members = append(make([]member, 0, c/2), g.members...)
-	}
-	return moved
+	g.members[last] = nil
+	g.members, g.slots = shrink(g.members[:last]), shrink(g.slots[:last])
+	return moved, slot
 }

@@ -207,7 +207,7 @@ func (p *publication) Run(*engine.Loop) {
 		if g := s.groups[p.key]; g != nil {
 			for i := len(g.members) - 1; i >= 0; i-- {
 				if i < len(g.members) {
-					g.members[i].c.receive(&p.frames)
+					g.members[i].receive(&p.frames)
 				}
 			}
 		}

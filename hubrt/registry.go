@@ -13,6 +13,8 @@ type registry struct {
 type registryPart struct {
 	mu    sync.RWMutex
 	conns table[ID, byID] // under mu
+
+	joins sync.Mutex // of the part's connections: what groups they have asked to be in
 }
 
 // byID: ids are random numbers of our own. The part goes by another piece of them.

@@ -23,12 +23,14 @@ var partOf = []struct{ function, part string }{
 	{"endpoint.(*index).", "endpoint: registry by token"},
 	{"endpoint.(*registry).", webSocket},
 	{"endpoint.(*Endpoint).serve", "request head"},
-	{"hubrt.(*shard).open", "hubrt: connection, context, loop's list"},
+	{"hubrt.(*Conn).alter", "hubrt: request, items, context.Context"},
+	{"hubrt.(*Conn).Begin", "hubrt: loop's list"},
+	{"hubrt.(*shard).takeAt", "hubrt: meters of the rate limits"},
+	{"hubrt.(*Conn).mailbox", "hubrt: mailboxes"},
 	{"hubrt.(*registry).", "hubrt: registry by id"},
 	{"hubrt.(*users).", "hubrt: user index"},
-	{"hubrt.(*shard).joinUser", "hubrt: user index"},
-	{"hubrt.(*shard).join", "hubrt: group membership"},
-	{"hubrt.(*Conn).join", "hubrt: group membership"},
+	{"hubrt.(*shard).join", "hubrt: groups' lists"},
+	{"hubrt.(*Conn).join", "hubrt: groups' lists"},
 	{"benchmarks/million.authenticate", "identity, as the Authenticator made it"},
 	{"benchmarks/million.", simulated},
 }
@@ -36,8 +38,8 @@ var partOf = []struct{ function, part string }{
 // simulated is what only the simulation has. It is no cost of a connection.
 const simulated = "(the simulated far end)"
 
-// webSocket is one object for three jobs.
-const webSocket = "endpoint: connection, token, WebSocket"
+// webSocket is one object for all jobs.
+const webSocket = "connection: token, WebSocket, hub, group"
 
 // part is what one part of all connections takes.
 type part struct {
