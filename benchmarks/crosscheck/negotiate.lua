@@ -8,6 +8,7 @@ wrk.headers["X-Requested-With"] = "XMLHttpRequest"
 function done(summary, latency, requests)
 	local e = summary.errors
 	io.write(string.format(
-		'\ncrosscheck {"requests":%d,"microseconds":%d,"errors":%d,"p50":%d}\n',
-		summary.requests, summary.duration, e.connect + e.read + e.write + e.status + e.timeout, latency:percentile(50)))
+		'\ncrosscheck {"requests":%d,"microseconds":%d,"errors":%d,"connect":%d,"read":%d,"write":%d,"status":%d,"timeout":%d,"p50":%d}\n',
+		summary.requests, summary.duration, e.connect + e.read + e.write + e.status + e.timeout,
+		e.connect, e.read, e.write, e.status, e.timeout, latency:percentile(50)))
 end

@@ -162,6 +162,9 @@ func (b *bench) measure(ctx context.Context, client func(context.Context, string
 	began := time.Now()
 	m, used, err := client(ctx, "http://"+s.addr+"/bench")
 	if err != nil {
+		if c, err2 := s.counters(ctx); err2 == nil { // whose fault is it?
+			err = fmt.Errorf("%w; the server says: %+v", err, c.Server)
+		}
 		return nil, err
 	}
 	took := time.Since(began)
