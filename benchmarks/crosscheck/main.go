@@ -45,8 +45,7 @@ func parseOptions(args []string, usage io.Writer) (*options, error) {
 	fs.SetOutput(io.Discard)
 	fs.StringVar(&o.root, "root", ".", "`directory` of the repository")
 	fs.StringVar(&o.wrk, "wrk", "wrk", "`program` to compare with; empty: only the counters are compared")
-	// With 1,000 calls under way server and client never wait for each other. With 100 they do on a machine that others use, and what is
-	// measured is how a client's order of reads and writes fits the scheduler.
+	// So many that server and client seldom wait for each other.
 	fs.IntVar(&o.connections, "n", 1000, "connections of each client")
 	fs.IntVar(&o.rounds, "rounds", 9, "how often each client runs, in turn; the median of their ratios counts")
 	fs.DurationVar(&o.duration, "duration", 2*time.Second, "length of a run")
