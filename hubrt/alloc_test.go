@@ -34,8 +34,8 @@ func TestIdleMemory(t *testing.T) {
 	links0 := n * (int(unsafe.Sizeof(nullLink{})) + 24) // the test's own
 	each := (int(after.HeapAlloc) - int(before.HeapAlloc) - links0) / n
 	t.Logf("an idle connection costs %d bytes of heap", each)
-	if each > 180 && !raceDetector {
-		t.Errorf("an idle connection costs %d bytes of heap, want at most 180", each)
+	if each > 205 && !raceDetector {
+		t.Errorf("an idle connection costs %d bytes of heap, want at most 205", each)
 	}
 	runtime.KeepAlive(links)
 	r.closeNull(conns)
@@ -160,7 +160,7 @@ func TestPartialRecordsHoldLittle(t *testing.T) {
 			for range 20 {
 				c.Receive([]byte{' '})
 			}
-			if !c.box.input() || cap(c.box.in.b) > 256 {
+			if !c.box.input() || cap(c.box.in.b) >= 4*minBuffer { // of the smallest class, which also has what an append has made somewhat larger
 				t.Errorf("connection %d holds %+v", i, c.box)
 			}
 			c.Receive([]byte("{\"type\":6}\x1e"))
