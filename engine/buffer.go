@@ -8,8 +8,8 @@ type buffer struct {
 
 // Five sizes, a factor of four apart: a connection that waits for the rest of a small frame holds 256 bytes, not 64 KiB.
 // Each loop has its own lists (no lock, and what is pooled does not depend on the collector), each bounded: all together
-// keep at most 1.75 MiB.
-var bufferClasses = [...]struct{ size, keep int }{{256, 1024}, {1 << 10, 256}, {4 << 10, 64}, {16 << 10, 32}, {64 << 10, 8}}
+// keep at most 2.5 MiB.
+var bufferClasses = [...]struct{ size, keep int }{{256, 1024}, {1 << 10, 1024}, {4 << 10, 64}, {16 << 10, 32}, {64 << 10, 8}}
 
 // buffers are the free buffers of a loop. // loop
 type buffers struct {

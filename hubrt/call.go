@@ -129,7 +129,7 @@ func (c *Conn) invoke(m *codec.Message, stream bool) {
 func (c *Conn) refuseKind(m *codec.Message, t *method.Method[*Context], stream bool) {
 	h := c.hub()
 	var text string
-	err := t.Bind(c.protocol(), m.Args, m.NArgs, &c.shard.local.args)
+	err := t.Bind(c.protocol().Protocol, m.Args, m.NArgs, &c.shard.local.args)
 	if err != nil {
 		text = h.describe(fmt.Sprintf(textRowA, t.Name), err)
 	} else if t.RequireUser && c.user == nil {
@@ -237,7 +237,7 @@ func (k *call) exited() {
 func (h *Hub) perform(c *Context, t *method.Method[*Context], id string, raw []byte, n int, args *method.Args, dst []byte, count *counters) (out []byte, err error, fatal bool) {
 	p := (*Conn)(c).protocol()
 	count.calls.Add(1)
-	if err := t.Bind(p, raw, n, args); err != nil {
+	if err := t.Bind(p.Protocol, raw, n, args); err != nil {
 		return h.failed(c, t, id, fmt.Sprintf(textRowA, t.Name), err, slog.LevelDebug, dst, count), nil, false
 	}
 	if t.RequireUser && c.user == nil {
@@ -256,7 +256,7 @@ func (h *Hub) perform(c *Context, t *method.Method[*Context], id string, raw []b
 		return nil, nil, false
 	}
 	out = p.BeginResult(dst, id)
-	out, err = result.Append(out, p)
+	out, err = result.Append(out, p.Protocol)
 	if err != nil {
 		count.callsFailed.Add(1)
 		h.logCall(c, t.Name, err, slog.LevelWarn)

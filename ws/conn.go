@@ -84,8 +84,7 @@ func (c *Conn) Write(isBinary bool, payload []byte) {
 		return
 	}
 	var h [MaxHeader]byte
-	c.ec.Write(AppendHeader(h[:0], isBinary, len(payload)))
-	c.ec.Write(payload)
+	c.ec.WriteMessage(AppendHeader(h[:0], isBinary, len(payload)), payload)
 }
 
 // PauseRead stops OnPayload from now on (also within OnPayload: what follows the present piece is kept), so that TCP slows
