@@ -47,7 +47,10 @@ func (h *chat) Join(c *spoke.Context, room, name string) (roomState, error) {
 		if err := c.Join(roomGroup(room)); err != nil {
 			return err
 		}
-		return c.Clients().OthersInGroup(roomGroup(room)).Send("joined", room, m)
+		if err := c.Clients().OthersInGroup(roomGroup(room)).Send("joined", room, m); err != nil {
+			return errors.Join(err, c.Leave(roomGroup(room))) // the room does not count the caller in, so the group must not either
+		}
+		return nil
 	})
 	if err != nil {
 		return roomState{}, err
