@@ -37,6 +37,7 @@ type Loop struct {
 	readBuf   []byte
 	events    []event
 	vector    [][]byte // of one writev
+	join      []byte   // small pieces copied for one write; nil until needed
 
 	ready   []*Conn // have more to read, after their budget
 	again   []*Conn // have been resumed or got another handler: to be shown what was left
