@@ -14,8 +14,8 @@ import (
 
 const head = "GET /chat?room=7 HTTP/1.1\r\nHost: example.org\r\nX-Colour: green\r\nContent-Length: 0\r\n\r\n"
 
+// TestContext counts goroutines, so it does not run beside other tests.
 func TestContext(t *testing.T) {
-	t.Parallel()
 	bubble(t, rigConfig{}, func(r *rig) {
 		h := r.hub(probe{}, Options{})
 		kept := make(chan *Context, 1)
