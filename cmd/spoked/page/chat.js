@@ -162,32 +162,40 @@ export function setUpChat(client) {
     );
   };
 
+  // drawRooms keeps the buttons that stay: one that were replaced between a press and its release would lose the click.
   const drawRooms = () => {
     const counts = new Map(listed.map((r) => [r.room, r.members]));
     for (const [room, entry] of joined) counts.set(room, entry.members.size);
-    const mine = [...joined.keys()];
-    const others = listed.map((r) => r.room).filter((room) => !joined.has(room));
-    const focused = document.activeElement?.closest?.("#room-list button")?.dataset.room;
-    byId("room-list").replaceChildren(
-      ...[...mine, ...others].map((room) => {
-        const entry = joined.get(room);
-        const count = counts.get(room) ?? 0;
-        const button = element("button", "", element("span", "room-label", room));
-        button.type = "button";
-        button.dataset.room = room;
-        button.dataset.joined = String(Boolean(entry));
-        if (entry?.unread) {
-          const badge = element("span", "unread", String(Math.min(entry.unread, 99)));
-          badge.append(element("span", "visually-hidden", " unread,"));
-          button.append(badge);
-        }
-        button.append(element("span", "count", formatCount(count), element("span", "visually-hidden", count === 1 ? " person" : " people")));
-        if (room === current) button.setAttribute("aria-current", "true");
-        button.addEventListener("click", () => void openRoom(room));
-        return element("li", "", button);
-      }),
-    );
-    if (focused !== undefined) [...byId("room-list").querySelectorAll("button")].find((b) => b.dataset.room === focused)?.focus();
+    const rooms = [...joined.keys(), ...listed.map((r) => r.room).filter((room) => !joined.has(room))];
+    const list = byId("room-list");
+    const focused = document.activeElement?.closest?.("#room-list button");
+    const rows = new Map([...list.children].map((row) => [row.firstElementChild.dataset.room, row]));
+    for (const [room, row] of rows) if (!rooms.includes(room)) row.remove();
+    rooms.forEach((room, i) => {
+      const row = rows.get(room) ?? newRoomRow(room);
+      drawRoom(row.firstElementChild, room, counts.get(room) ?? 0);
+      if (list.children[i] !== row) list.insertBefore(row, list.children[i] ?? null);
+    });
+    if (focused?.isConnected) focused.focus();
+  };
+  const newRoomRow = (room) => {
+    const button = element("button");
+    button.type = "button";
+    button.dataset.room = room;
+    button.addEventListener("click", () => void openRoom(room));
+    return element("li", "", button);
+  };
+  const drawRoom = (button, room, count) => {
+    const entry = joined.get(room);
+    button.dataset.joined = String(Boolean(entry));
+    const parts = [element("span", "room-label", room)];
+    if (entry?.unread) {
+      parts.push(element("span", "unread", String(Math.min(entry.unread, 99)), element("span", "visually-hidden", " unread,")));
+    }
+    parts.push(element("span", "count", formatCount(count), element("span", "visually-hidden", count === 1 ? " person" : " people")));
+    button.replaceChildren(...parts);
+    if (room === current) button.setAttribute("aria-current", "true");
+    else button.removeAttribute("aria-current");
   };
 
   // What the server says
@@ -256,9 +264,10 @@ export function setUpChat(client) {
   byId("join-form").addEventListener("submit", async (event) => {
     event.preventDefault();
     const input = byId("room-name");
-    if (await openRoom(input.value.trim())) {
-      input.value = "";
-      byId("message").focus();
+    const wanted = input.value;
+    if (await openRoom(wanted.trim())) {
+      if (input.value === wanted) input.value = "";
+      if (byId("join-form").contains(document.activeElement)) message.focus(); // the user may have gone on elsewhere
     }
   });
   byId("leave").addEventListener("click", () => void leave());
@@ -276,6 +285,7 @@ export function setUpChat(client) {
     if (current === null || text.trim() === "") return;
     message.value = "";
     fit();
+    message.focus(); // now, and not once the answer is in: the user may be typing elsewhere by then
     try {
       await client.invoke("Send", current, text);
       showError("chat-error");
@@ -284,7 +294,6 @@ export function setUpChat(client) {
       fit();
       showError("chat-error", error);
     }
-    message.focus();
   });
   document.addEventListener("keydown", (event) => {
     const members = byId("members");

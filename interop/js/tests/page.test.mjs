@@ -185,6 +185,71 @@ describe("the page", withoutChromium, () => {
     await context.close();
   });
 
+  test("an answer that comes late does not take the focus away", { timeout: 60_000 }, async () => {
+    const context = await browser.newContext();
+    context.setDefaultTimeout(PATIENCE);
+    const page = await context.newPage();
+    // Completions wait at the gate while it is shut; everything else passes.
+    let shut = false;
+    const held = [];
+    await page.routeWebSocket(/chat/, (ws) => {
+      ws.connectToServer().onMessage((data) => {
+        if (shut && String(data).includes('"type":3')) held.push(() => ws.send(data));
+        else ws.send(data);
+      });
+    });
+    const open = () => {
+      shut = false;
+      for (const send of held.splice(0)) send();
+    };
+    await page.goto(server.url);
+    await page.locator("#chat-title", { hasText: "#lobby" }).waitFor();
+    const focused = () => page.evaluate(() => document.activeElement.id);
+
+    shut = true;
+    await say(page, "the answer to this comes late");
+    assert.equal(await focused(), "message", "ready for the next message at once");
+    await heard(page, "the answer to this comes late");
+    await page.locator("#room-name").focus();
+    await page.keyboard.type("eng");
+    open();
+    await page.getByRole("button", { name: "Save" }).click(); // its answer comes after the one that was held
+    await page.locator("#room-name").focus();
+    await page.keyboard.press("End");
+    await page.keyboard.type("ine");
+    assert.equal(await focused(), "room-name");
+    assert.equal(await page.locator("#room-name").inputValue(), "engine");
+    assert.equal(await page.locator("#message").inputValue(), "");
+
+    shut = true;
+    await page.keyboard.press("Enter");
+    await page.locator("#user-name").focus();
+    open();
+    await page.locator("#chat-title", { hasText: "#engine" }).waitFor();
+    assert.equal(await focused(), "user-name", "joining");
+    await context.close();
+  });
+
+  test("a click on a room counts though the list changes under it", { timeout: 60_000 }, async () => {
+    const { context, pages, complaints } = await tabs(2);
+    const [page, other] = pages;
+    await other.getByLabel("Join or open a room").fill("moving");
+    await other.keyboard.press("Enter");
+    const button = page.locator("#room-list button", { hasText: "moving" });
+    await button.locator(".count", { hasText: "1" }).waitFor();
+    const { x, y } = await button.locator(".room-label").boundingBox();
+    await page.bringToFront();
+    await page.mouse.move(x + 4, y + 4);
+    await page.mouse.down();
+    await other.getByLabel("Join or open a room").fill("next to it");
+    await other.keyboard.press("Enter");
+    await page.locator("#room-list button", { hasText: "next to it" }).waitFor();
+    await page.mouse.up();
+    await page.locator("#chat-title", { hasText: "#moving" }).waitFor();
+    assert.deepEqual(complaints, []);
+    await context.close();
+  });
+
   test("screen readers are told of messages, states and errors", { timeout: 60_000 }, async () => {
     const { context, pages, complaints } = await tabs(1);
     const [page] = pages;
