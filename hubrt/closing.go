@@ -58,6 +58,7 @@ func (c *Conn) release() {
 	c.context().leave()
 	c.withdraw()
 	c.dropCalls()
+	c.dropLive()
 	if !c.is(flagBusy) {
 		c.empty()
 	}

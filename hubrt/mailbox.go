@@ -14,6 +14,8 @@ type mailbox struct {
 	waitBytes   uint32 // of the waiting calls and of the queued replies
 	replies     uint32 // replies of inline calls that are queued to the loop
 
+	live *live // nil: nothing is under way
+
 	spare *mailbox // the next one in local.mailboxes
 }
 

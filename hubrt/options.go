@@ -25,13 +25,20 @@ type Options struct {
 	MaxMessage       int // bytes of one message, framing included; default 32,768
 	InputBuffer      int // bytes of unread input and waiting calls of one connection; over it reading pauses; default 64 KiB
 	MaxParallelCalls int // calls of one connection that run at a time; default 1: strictly one after the other
-	MaxGroups        int // groups of one connection; default 1,000. Joining and leaving take time in proportion to the connection's groups
-	DetailedErrors   bool
-	RequireUser      bool // the endpoint answers 401 to anonymous requests
-	DropRequest      bool // free the request after the connected event; Context.Request is nil then
-	Rates            limits.Rates
-	Protocols        []codec.Protocol          // default JSON; at most three
-	Methods          map[string]method.Options // by Go method name
+	// StreamBuffer is how many items of one upload may wait for the method that reads them (StreamBufferCapacity); default 10. Over it the client is slowed down.
+	StreamBuffer int
+	MaxStreams   int // streams of one connection, in both directions together, and questions to its client, that may be under way; default 100; over it new ones are refused
+	// StatefulReconnect lets clients that ask for it come back to their connection after a loss (wire contract, section 18). Default: off.
+	StatefulReconnect bool
+	// StatefulBuffer is how many bytes wait for the client's acknowledgement until senders wait (StatefulReconnectBufferSize); default 100,000.
+	StatefulBuffer int
+	MaxGroups      int // groups of one connection; default 1,000. Joining and leaving take time in proportion to the connection's groups
+	DetailedErrors bool
+	RequireUser    bool // the endpoint answers 401 to anonymous requests
+	DropRequest    bool // free the request after the connected event; Context.Request is nil then
+	Rates          limits.Rates
+	Protocols      []codec.Protocol          // default JSON; at most three
+	Methods        map[string]method.Options // by Go method name
 }
 
 const (
@@ -41,11 +48,15 @@ const (
 	defaultMaxMessage       = 32 << 10
 	defaultInputBuffer      = 64 << 10
 	defaultMaxGroups        = 1000
+	defaultStreamBuffer     = 10
+	defaultMaxStreams       = 100
+	defaultStatefulBuffer   = 100_000
 
 	maxTime      = 24 * 365 * time.Hour
 	maxBytes     = 1 << 30
 	maxParallel  = 1 << 14
 	maxGroups    = 1 << 24
+	maxStreams   = 1 << 16
 	maxProtocols = 3 // of one hub; a broadcast carries a frame for each
 )
 
@@ -76,6 +87,9 @@ func (o Options) resolve() (Options, *limits.Limiter, error) {
 	number("MaxMessage", &o.MaxMessage, defaultMaxMessage, maxBytes)
 	number("InputBuffer", &o.InputBuffer, defaultInputBuffer, maxBytes)
 	number("MaxParallelCalls", &o.MaxParallelCalls, 1, maxParallel)
+	number("StreamBuffer", &o.StreamBuffer, defaultStreamBuffer, maxStreams)
+	number("MaxStreams", &o.MaxStreams, defaultMaxStreams, maxStreams)
+	number("StatefulBuffer", &o.StatefulBuffer, defaultStatefulBuffer, maxBytes)
 	number("MaxGroups", &o.MaxGroups, defaultMaxGroups, maxGroups)
 
 	if len(o.Protocols) == 0 {

@@ -226,10 +226,18 @@ func (c *Conn) dispatch(m *codec.Message) {
 		c.pinged()
 	case codec.Close:
 		c.closedByClient(m)
-	case codec.StreamItem, codec.Completion, codec.CancelInvocation:
-		// There is no stream and no client result for which they could be meant, and whoever sends one late, or twice, is right to be ignored.
-	case codec.Ack, codec.Sequence:
-		// Stateful reconnect was not agreed.
+	case codec.StreamItem:
+		c.item(m)
+	case codec.Completion:
+		if !c.uploaded(m) {
+			c.replied(m)
+		}
+	case codec.CancelInvocation:
+		c.cancel(m)
+	case codec.Ack:
+		c.acked(m.SequenceID)
+	case codec.Sequence:
+		c.sequenced(m.SequenceID)
 	default:
 		// Unknown kinds are skipped (trap 13).
 	}
