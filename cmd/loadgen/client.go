@@ -78,7 +78,7 @@ func (c *client) open(conn *engine.Conn) engine.Handler {
 		c.sendUpgrade()
 	} else {
 		c.step = stepNegotiate
-		c.write(c.worker.negotiateRequest)
+		c.write(c.worker.negotiation(c.number))
 	}
 	return c
 }
@@ -99,7 +99,7 @@ func (c *client) sendFrame(op opcode, p []byte) {
 
 func (c *client) sendUpgrade() {
 	c.step = stepUpgrade
-	c.write(c.worker.upgradeRequest(c.token))
+	c.write(c.worker.upgrade(c.number, c.token))
 }
 
 // OnData implements engine.Handler.
@@ -418,22 +418,22 @@ func accept(key string) string {
 }
 
 // negotiateRequest is the request that begins a connection.
-func negotiateRequest(o *options) []byte {
+func negotiateRequest(o *options, t target) []byte {
 	var b strings.Builder
-	fmt.Fprintf(&b, "POST %s HTTP/1.1\r\n", o.target.request("/negotiate", "negotiateVersion=1"))
+	fmt.Fprintf(&b, "POST %s HTTP/1.1\r\n", t.request("/negotiate", "negotiateVersion=1"))
 	writeHeaders(&b, o)
 	b.WriteString("Content-Type: text/plain;charset=UTF-8\r\nContent-Length: 0\r\nX-Requested-With: XMLHttpRequest\r\n\r\n")
 	return []byte(b.String())
 }
 
 // upgradeRequest is the request for a WebSocket; token "": without negotiate.
-func upgradeRequest(o *options, token string) []byte {
+func upgradeRequest(o *options, t target, token string) []byte {
 	id := ""
 	if token != "" {
 		id = "id=" + url.QueryEscape(token)
 	}
 	var b strings.Builder
-	fmt.Fprintf(&b, "GET %s HTTP/1.1\r\n", o.target.request("", id))
+	fmt.Fprintf(&b, "GET %s HTTP/1.1\r\n", t.request("", id))
 	writeHeaders(&b, o)
 	fmt.Fprintf(&b, "Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: %s\r\n\r\n", upgradeKey)
 	return []byte(b.String())

@@ -32,6 +32,7 @@ type fakeServer struct {
 	pings int64              // under mu: hub pings of clients
 	pongs int64              // under mu
 	asked int64              // under mu: negotiates
+	users map[string]int     // under mu: requests by method and value of user= in the URL
 }
 
 // behaviour is how the server differs from an ordinary one. The zero value does not.
@@ -84,7 +85,7 @@ func newFakeServer(t *testing.T, b behaviour) *fakeServer {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := &fakeServer{behaviour: b, listener: ln, url: "http://" + ln.Addr().String() + "/bench", conns: map[*fakeConn]bool{}, calls: map[string]int64{}}
+	s := &fakeServer{behaviour: b, listener: ln, url: "http://" + ln.Addr().String() + "/bench", conns: map[*fakeConn]bool{}, calls: map[string]int64{}, users: map[string]int{}}
 	s.running.Go(func() {
 		for {
 			nc, err := ln.Accept()
@@ -128,6 +129,11 @@ func (s *fakeServer) serve(nc net.Conn) {
 		q, err := http.ReadRequest(r)
 		if err != nil {
 			return
+		}
+		if u := q.URL.Query().Get("user"); u != "" {
+			s.mu.Lock()
+			s.users[q.Method+" "+u]++
+			s.mu.Unlock()
 		}
 		if q.Method == http.MethodPost {
 			if s.negotiate != nil {

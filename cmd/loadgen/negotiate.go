@@ -100,7 +100,7 @@ func (s *shard) ask(c *client, at int64) {
 	c.asked, c.due = true, at
 	s.asking.under++
 	s.tally.Sent++
-	c.write(s.worker.negotiateRequest)
+	c.write(s.worker.negotiation(c.number))
 }
 
 // askNext makes the next call on a connection that is free: at once in a closed loop; in an open one the oldest that waits for a

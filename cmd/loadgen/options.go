@@ -431,6 +431,7 @@ func printOverview(w io.Writer) {
 		fmt.Fprintf(w, "  %-10s %s\n", x.name, x.text)
 	}
 	fmt.Fprint(w, "\nloadgen <scenario> -h lists the flags of one.\n\nExample:\n  loadgen echo -n 1000 -depth 8 -html report.html http://127.0.0.1:8080/bench\n"+
+		"\n"+numberMark+" in the URL's query is the connection's number: http://127.0.0.1:8080/bench?user=u"+numberMark+"\n"+
 		"\nExit codes: 0 good, 1 a threshold was missed, 2 wrong command line, 3 the run could not be made or did not come to its end.\n")
 }
 

@@ -124,14 +124,31 @@ func TestTarget(t *testing.T) {
 		{"h/a/", "h:80", "/a", "/a/negotiate?negotiateVersion=1", "/a?id=x"},
 		{"ws://[::1]:5/a%20b?k=v", "[::1]:5", "/a%20b", "/a%20b/negotiate?k=v&negotiateVersion=1", "/a%20b?k=v&id=x"},
 		{"http://h", "h:80", "", "/negotiate?negotiateVersion=1", "/?id=x"},
+		{"http://h/a?user=u{n}&again={n}", "h:80", "/a", "/a/negotiate?user=u7&again=7&negotiateVersion=1", "/a?user=u7&again=7&id=x"},
 	} {
 		g, err := parseTarget(c.in)
 		if err != nil {
 			t.Fatalf("%s: %v", c.in, err)
 		}
+		if g.numbered() != strings.Contains(c.in, "{n}") {
+			t.Errorf("%s: numbered %t", c.in, g.numbered())
+		}
+		g = g.of(7)
 		if n, u := g.request("/negotiate", "negotiateVersion=1"), g.request("", "id=x"); g.addr != c.addr || g.path != c.path || n != c.negotiate || u != c.upgrade {
 			t.Errorf("%s: %+v, %s, %s", c.in, g, n, u)
 		}
+	}
+}
+
+func TestTargetNumberElsewhere(t *testing.T) {
+	t.Parallel()
+	for _, in := range []string{"http://h/room{n}", "http://h{n}/a"} {
+		if _, err := parseTarget(in); err == nil {
+			t.Errorf("%s was accepted", in)
+		}
+	}
+	if _, err := parseTarget("http://h/room{n}"); err == nil || !strings.Contains(err.Error(), "in the query only") {
+		t.Errorf("the error is %v", err)
 	}
 }
 

@@ -311,6 +311,45 @@ func TestNegotiateVariants(t *testing.T) {
 	}
 }
 
+// Each connection of each process has its number in the URL, the same for negotiate and upgrade.
+func TestNumberedURLs(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		name string
+		args []string
+		want []string // methods
+	}{
+		{"negotiate and upgrade", []string{"echo", "-duration", "100ms", "-warmup", "0s"}, []string{"POST", "GET"}},
+		{"upgrade alone", []string{"echo", "-duration", "100ms", "-warmup", "0s", "-skip-negotiate"}, []string{"GET"}},
+		{"the server ends the connection", []string{"idle", "-duration", "100ms"}, []string{"POST", "GET"}},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			s := newFakeServer(t, behaviour{closes: strings.HasPrefix(tt.name, "the server")})
+			loadgen(t, nil, append(tt.args, "-n", "5", s.url+"?user=u{n}")...).want(t, 0)
+			s.mu.Lock()
+			defer s.mu.Unlock()
+			if len(s.users) != 5*len(tt.want) {
+				t.Errorf("%d requests with different users, want %d: %v", len(s.users), 5*len(tt.want), s.users)
+			}
+			for _, m := range tt.want {
+				for i := range 5 {
+					if key := fmt.Sprintf("%s u%d", m, i); s.users[key] != 1 {
+						t.Errorf("%s came %d times", key, s.users[key])
+					}
+				}
+			}
+		})
+	}
+	s := newFakeServer(t, behaviour{})
+	loadgen(t, nil, "negotiate", "-n", "3", "-duration", "100ms", "-warmup", "0s", s.url+"?user=u{n}").want(t, 0)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if len(s.users) != 3 || s.users["POST u2"] == 0 {
+		t.Errorf("negotiate: %v", s.users)
+	}
+}
+
 func TestServerDies(t *testing.T) {
 	t.Parallel()
 	for _, args := range [][]string{

@@ -6,6 +6,7 @@ import (
 	"net"
 	"net/netip"
 	"net/url"
+	"strconv"
 	"strings"
 )
 
@@ -14,7 +15,20 @@ type target struct {
 	host  string // of the Host header
 	addr  string // host:port to dial
 	path  string // of the hub, escaped
-	query string // without "?"
+	query string // without "?"; may hold numberMark
+}
+
+// numberMark in the URL's query is replaced by the number of the connection, from 0 to -n - 1 over all processes: each can be another user.
+// A connection that takes the place of one that has ended has its number.
+const numberMark = "{n}"
+
+// numbered says that connections differ in their URLs.
+func (t target) numbered() bool { return strings.Contains(t.query, numberMark) }
+
+// of is the target of one connection.
+func (t target) of(number int32) target {
+	t.query = strings.ReplaceAll(t.query, numberMark, strconv.Itoa(int(number)))
+	return t
 }
 
 // parseTarget reads http://host[:port]/hub, or ws://.
@@ -38,6 +52,9 @@ func parseTarget(s string) (target, error) {
 	}
 	if u.User != nil {
 		return target{}, errors.New("the URL has a user name: give credentials with -token or -header")
+	}
+	if strings.Contains(u.Host+u.Path, numberMark) {
+		return target{}, fmt.Errorf("the URL is %s: %s is replaced by the connection's number in the query only, such as ?user=u%s", s, numberMark, numberMark)
 	}
 	port := u.Port()
 	if port == "" {

@@ -31,7 +31,7 @@ type worker struct {
 	echoCall         call
 	publishCalls     []call   // by group
 	joins            [][]byte // by group: the whole record
-	negotiateRequest []byte
+	plainNegotiation []byte   // as of all connections; see numberMark
 	plainUpgrade     []byte
 
 	// Any goroutine (atomic).
@@ -77,8 +77,8 @@ func newWorker(o *options, i, n int) (*worker, error) {
 			w.publishCalls = append(w.publishCalls, newCall(o.broadcastMethod))
 		}
 	}
-	w.negotiateRequest = negotiateRequest(o)
-	w.plainUpgrade = upgradeRequest(o, "")
+	w.plainNegotiation = negotiateRequest(o, o.target)
+	w.plainUpgrade = upgradeRequest(o, o.target, "")
 	w.publisherShard = make([]atomic.Pointer[shard], o.publishers)
 	w.active = make([]atomic.Int32, max(o.groups, 1))
 	for _, l := range e.Loops() {
@@ -90,12 +90,21 @@ func newWorker(o *options, i, n int) (*worker, error) {
 
 func groupName(g int) string { return "loadgen-" + strconv.Itoa(g) }
 
-// upgradeRequest is the request for a WebSocket.
-func (w *worker) upgradeRequest(token string) []byte {
-	if token == "" {
+// negotiation is the request that begins a connection.
+func (w *worker) negotiation(number int32) []byte {
+	if t := w.opts.target; t.numbered() {
+		return negotiateRequest(w.opts, t.of(number))
+	}
+	return w.plainNegotiation
+}
+
+// upgrade is the request for a WebSocket.
+func (w *worker) upgrade(number int32, token string) []byte {
+	t := w.opts.target
+	if token == "" && !t.numbered() {
 		return w.plainUpgrade
 	}
-	return upgradeRequest(w.opts, token)
+	return upgradeRequest(w.opts, t.of(number), token)
 }
 
 // newClient makes the client of a connection's number.
