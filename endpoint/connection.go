@@ -26,7 +26,7 @@ type mode struct {
 
 func (c *connection) OnPayload(_ *ws.Conn, p []byte) { c.hub.Receive(p) }
 
-func (c *connection) OnDrain(*ws.Conn) {}
+func (c *connection) OnDrain(*ws.Conn) { c.hub.Drained() }
 
 func (c *connection) OnDeadline(_ *ws.Conn, now uint32) { c.hub.Deadline(now) }
 
@@ -41,6 +41,7 @@ func (c *connection) OnClosed(_ *ws.Conn, r engine.CloseReason, _ bool, _ uint16
 func (c *connection) Ref() engine.Ref       { return c.socket.Engine().Ref() }
 func (c *connection) Send(f *engine.Frame)  { c.socket.Send(f) }
 func (c *connection) Write(records []byte)  { c.socket.Write(c.mode.binary, records) }
+func (c *connection) Room() bool            { return !c.socket.Engine().Over() }
 func (c *connection) PauseRead()            { c.socket.PauseRead() }
 func (c *connection) ResumeRead()           { c.socket.ResumeRead() }
 func (c *connection) SetDeadline(at uint32) { c.socket.SetDeadline(at) }

@@ -81,6 +81,10 @@ func (c *Conn) Buffered() int {
 	return 0
 }
 
+// Over reports that the connection is over its outbound cap: so many bytes wait behind the piece that is being written, or have not yet fallen to half of the
+// cap since they did. Then the handler is owed OnDrain, unless the connection ends first; so who produces bytes for it can stop here and go on there.
+func (c *Conn) Over() bool { return c.flags&flagOver != 0 }
+
 // admit checks the hard caps before a piece is added: at most the cap and one piece wait.
 func (c *Conn) admit(o *outQueue) bool {
 	cfg := &c.loop.engine.cfg

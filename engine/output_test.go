@@ -206,13 +206,24 @@ func testOneWrite(t *testing.T, w *world) {
 func testDrain(t *testing.T, w *world) {
 	drained := make(chan int, 10)
 	refs := make(chan Ref, 1)
-	h := &probe{drain: func(c *Conn) { drained <- c.Buffered() }}
+	h := &probe{drain: func(c *Conn) {
+		if c.Over() {
+			t.Error("over the cap in OnDrain")
+		}
+		drained <- c.Buffered()
+	}}
 	p := w.connect(func(c *Conn) Handler { refs <- c.Ref(); return h })
 	r := await(t, refs, "the connection")
 	const total = 8 << 20
 	on(t, r.Loop(), func() {
+		if r.Conn().Over() {
+			t.Error("over the cap with nothing sent")
+		}
 		for range total >> 16 {
 			r.Conn().Send(NewFrame(make([]byte, 1<<16), 0))
+		}
+		if !r.Conn().Over() {
+			t.Error("not over the cap with 8 MB on their way")
 		}
 		if r.Conn().Buffered() == 0 {
 			t.Error("8 MB are nowhere")

@@ -136,6 +136,13 @@ func (c *Conn) write(record []byte) {
 	}
 }
 
+// Drained says that there is room on the way out again, after Link.Room had said that there is none. Loop only.
+func (c *Conn) Drained() {
+	if l := c.lively(); l != nil {
+		l.running.drained(c)
+	}
+}
+
 // enroll makes the connection one that sends reach (wire contract, section 12.1, step 2).
 func (c *Conn) enroll() {
 	s := c.shard

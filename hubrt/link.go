@@ -12,6 +12,8 @@ type Link interface {
 	Send(f *engine.Frame)
 	// Write sends whole records, copied, as (a part of) one transport message.
 	Write(records []byte)
+	// Room reports that what waits to go out is below the transport's cap. Once it has said no, the transport calls Conn.Drained when there is room again.
+	Room() bool
 	PauseRead()
 	ResumeRead()
 	// SetDeadline asks for Conn.Deadline at that second of the loop's clock; 0: never.

@@ -32,6 +32,7 @@ func (l *nullLink) Write(p []byte) {
 	}
 	l.writes.Add(1)
 }
+func (l *nullLink) Room() bool                          { return true }
 func (l *nullLink) PauseRead()                          {}
 func (l *nullLink) ResumeRead()                         {}
 func (l *nullLink) SetDeadline(uint32)                  {}

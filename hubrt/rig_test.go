@@ -110,6 +110,7 @@ func (l *link) Ref() engine.Ref       { return l.conn.Ref() }
 func (l *link) Format(binary bool)    { l.binary = append(l.binary, binary) }
 func (l *link) Send(f *engine.Frame)  { l.frames++; l.conn.Send(f) }
 func (l *link) Write(p []byte)        { l.conn.Write(p) }
+func (l *link) Room() bool            { return !l.conn.Over() }
 func (l *link) PauseRead()            { l.pauses++; l.conn.PauseRead() }
 func (l *link) ResumeRead()           { l.conn.ResumeRead() }
 func (l *link) SetDeadline(at uint32) { l.conn.SetDeadline(at) }
@@ -129,7 +130,7 @@ func (l *link) Fail(err error) {
 
 func (l *link) OnData(_ *engine.Conn, p []byte) int   { l.hub.Receive(p); return len(p) }
 func (l *link) OnEOF(c *engine.Conn)                  { c.Close(engine.PeerClosed, nil) }
-func (l *link) OnDrain(*engine.Conn)                  {}
+func (l *link) OnDrain(*engine.Conn)                  { l.hub.Drained() }
 func (l *link) OnDeadline(_ *engine.Conn, now uint32) { l.hub.Deadline(now) }
 func (l *link) OnClose(_ *engine.Conn, r engine.CloseReason, err error) {
 	l.hub.Closed(r, err)

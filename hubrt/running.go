@@ -8,5 +8,8 @@ type running struct{}
 func (r *running) empty() bool  { return true }
 func (r *running) drop(c *Conn) {}
 
+// drained lets the streams go on that have waited for room on the way out.
+func (r *running) drained(c *Conn) {}
+
 // cancel takes a CancelInvocation; an unknown id is ignored.
 func (c *Conn) cancel(m *codec.Message) {}
