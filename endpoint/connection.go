@@ -38,7 +38,7 @@ func (c *connection) OnClosed(_ *ws.Conn, r engine.CloseReason, _ bool, _ uint16
 
 // hubrt.Link
 
-func (c *connection) Ref() engine.Ref       { return c.socket.Engine().Ref() }
+func (c *connection) Loop() *engine.Loop    { return c.socket.Engine().Loop() }
 func (c *connection) Send(f *engine.Frame)  { c.socket.Send(f) }
 func (c *connection) Write(records []byte)  { c.socket.Write(c.mode.binary, records) }
 func (c *connection) Room() bool            { return !c.socket.Engine().Over() }

@@ -88,7 +88,7 @@ func (h *Hub) Open(link Link, p Peer) *Conn {
 // the hub's methods, may keep the object in memory for longer than the connection lasts.
 func (c *Conn) Begin(h *Hub, link Link, p Peer) {
 	h.seal()
-	s := &h.shards[link.Ref().Loop().Index()]
+	s := &h.shards[link.Loop().Index()]
 	c.link, c.shard, c.at = link, s, uint32(len(s.conns))
 	c.id, c.user, c.transport = p.ID, p.User, p.Transport
 	var fits bool

@@ -5,7 +5,8 @@ import "github.com/spokehub/spoke/engine"
 // Link is a hub connection's way out. The transports implement it; all methods on the connection's loop. A Link may call
 // Conn.Closed from within any of them, and is not called any more after that.
 type Link interface {
-	Ref() engine.Ref
+	// Loop is the one to which the connection belongs for life.
+	Loop() *engine.Loop
 	// Format says once, after a successful handshake and before its response is written, whether messages are binary from now on.
 	Format(binary bool)
 	// Send sends a shared frame made with RuntimeConfig.AppendHeader.

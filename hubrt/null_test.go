@@ -17,8 +17,8 @@ type nullLink struct {
 	ended  engine.CloseReason
 }
 
-func (l *nullLink) Ref() engine.Ref { return l.ref }
-func (l *nullLink) Format(bool)     {}
+func (l *nullLink) Loop() *engine.Loop { return l.ref.Loop() }
+func (l *nullLink) Format(bool)        {}
 func (l *nullLink) Send(f *engine.Frame) {
 	l.sent++
 	if l.keep {

@@ -106,7 +106,7 @@ type link struct {
 	closed chan struct{}
 }
 
-func (l *link) Ref() engine.Ref       { return l.conn.Ref() }
+func (l *link) Loop() *engine.Loop    { return l.conn.Loop() }
 func (l *link) Format(binary bool)    { l.binary = append(l.binary, binary) }
 func (l *link) Send(f *engine.Frame)  { l.frames++; l.conn.Send(f) }
 func (l *link) Write(p []byte)        { l.conn.Write(p) }
