@@ -15,7 +15,8 @@ type Peer struct {
 	Head      []byte         // raw request head, kept (not copied) for Context.Request; nil: none
 	Remote    netip.AddrPort
 	Transport Transport
-	Binary    bool // the transport can carry binary messages
+	Framing   Framing // of the shared frames that Link.Send gets
+	Binary    bool    // the transport can carry binary messages
 }
 
 // state is how far a connection has come. It only grows.
@@ -64,6 +65,7 @@ type Conn struct {
 
 	state     state
 	transport Transport // constant
+	framing   Framing   // constant
 	pingAt    uint32    // second of the next ping; before: when the handshake must be done; leaving: when the patience with running calls ends
 	seen      uint32    // second of the client's last message
 	meter     uint32    // place in the shard's meters, from 1; 0: the token buckets are full
@@ -90,7 +92,7 @@ func (c *Conn) Begin(h *Hub, link Link, p Peer) {
 	h.seal()
 	s := &h.shards[link.Loop().Index()]
 	c.link, c.shard, c.at = link, s, uint32(len(s.conns))
-	c.id, c.user, c.transport = p.ID, p.User, p.Transport
+	c.id, c.user, c.transport, c.framing = p.ID, p.User, p.Transport, p.Framing
 	var fits bool
 	if c.remote, fits = packAddress(p.Remote); p.Head != nil || !fits {
 		c.alter(func(r *rare) {

@@ -40,7 +40,7 @@ func (c *Conn) handshake(src []byte) int {
 
 // choose finds the protocol, or says why there is none.
 func (h *Hub) choose(shake codec.Handshake, binary bool) (proto uint8, text string) {
-	for i := 1; i < len(h.protocols); i++ {
+	for i := 1; i <= len(h.opt.Protocols); i++ {
 		if strings.EqualFold(h.protocols[i].Name(), shake.Protocol) {
 			proto = uint8(i)
 		}
@@ -61,7 +61,7 @@ func (c *Conn) accept(proto uint8) {
 	s := c.shard
 	h := s.hub
 	s.local.counters.handshakes.Add(1)
-	c.proto = proto
+	c.proto = h.framed(proto, c.framing)
 	c.state = stateOpen
 	c.seen = s.loop.Now()
 	c.link.Format(c.protocol().Binary())

@@ -26,7 +26,7 @@ type Hub struct {
 	connected    func(c *Context) error              // constant once sealed; nil: none
 	disconnected func(c *Context, cause error) error // constant once sealed; nil: none
 
-	protocols []protocol // [0] is no protocol
+	protocols []protocol // [0] is no protocol; see framed
 	shards    []shard    // by loop
 	registry  registry
 	groups    directory
@@ -38,9 +38,10 @@ type Hub struct {
 // protocol is a hub protocol and what the hub prepares for it.
 type protocol struct {
 	codec.Protocol
-	resume resumer       // nil: it always searches from the start
-	ping   *engine.Frame // shared by all connections
-	inUse  atomic.Int64  // connections; written by the loops, read by whoever sends
+	framing Framing
+	resume  resumer       // nil: it always searches from the start
+	ping    *engine.Frame // shared by all connections
+	inUse   atomic.Int64  // connections; written by the loops, read by whoever sends
 }
 
 // resumer is a Protocol that can go on searching for the end of a record where it stopped.
@@ -89,12 +90,14 @@ func (rt *Runtime) NewHub(name string, value any, opt Options) (*Hub, error) {
 	if err := errors.Join(errs...); err != nil {
 		return nil, err
 	}
-	h.protocols = make([]protocol, 1+len(opt.Protocols))
+	h.protocols = make([]protocol, 1+framings*len(opt.Protocols))
 	for i, p := range opt.Protocols {
-		q := &h.protocols[1+i]
-		q.Protocol = p
-		q.resume, _ = p.(resumer)
-		q.ping = rt.frame(p.Binary(), p.AppendPing(nil))
+		for f := range Framing(framings) {
+			q := &h.protocols[h.framed(uint8(1+i), f)]
+			q.Protocol, q.framing = p, f
+			q.resume, _ = p.(resumer)
+			q.ping = rt.frame(f, p.Binary(), p.AppendPing(nil))
+		}
 	}
 	h.shards = make([]shard, len(rt.locals))
 	for i := range h.shards {

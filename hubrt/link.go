@@ -9,7 +9,7 @@ type Link interface {
 	Loop() *engine.Loop
 	// Format says once, after a successful handshake and before its response is written, whether messages are binary from now on.
 	Format(binary bool)
-	// Send sends a shared frame made with RuntimeConfig.AppendHeader.
+	// Send sends a shared frame of the connection's Framing.
 	Send(f *engine.Frame)
 	// Write sends whole records, copied, as (a part of) one transport message.
 	Write(records []byte)

@@ -10,24 +10,30 @@ import (
 // maxJoined is up to how many bytes runs of messages to the same receivers are joined.
 const maxJoined = 64 << 10
 
-// frameSet is one message in each protocol in use; nil at the others, and at 0.
-type frameSet [1 + maxProtocols]*engine.Frame
+// frameSet is one message in each protocol and framing in use; nil at the others, and at 0.
+type frameSet [1 + framings*maxProtocols]*engine.Frame
 
-// encode makes the message in each protocol that a connection uses.
+// encode makes the message in each protocol and framing that a connection uses; it is encoded once for each protocol.
 func (h *Hub) encode(method string, args []any) (frames frameSet, err error) {
 	record := getBuffer(minBuffer)
-	for i := 1; i < len(h.protocols); i++ {
-		p := &h.protocols[i]
-		if p.inUse.Load() == 0 {
-			continue
+	for i := 1; i <= len(h.opt.Protocols); i++ {
+		encoded := false
+		for f := range Framing(framings) {
+			at := h.framed(uint8(i), f)
+			p := &h.protocols[at]
+			if p.inUse.Load() == 0 {
+				continue
+			}
+			if !encoded {
+				b, err := p.AppendInvocation(record.b[:0], "", method, args)
+				if err != nil {
+					record.free()
+					return frameSet{}, err
+				}
+				record.b, encoded = b, true
+			}
+			frames[at] = h.rt.frame(f, p.Binary(), record.b)
 		}
-		b, err := p.AppendInvocation(record.b[:0], "", method, args)
-		if err != nil {
-			record.free()
-			return frameSet{}, err
-		}
-		record.b = b
-		frames[i] = h.rt.frame(p.Binary(), b)
 	}
 	record.free()
 	return frames, nil
@@ -162,19 +168,19 @@ func (p *publication) join() {
 		return
 	}
 	h := p.shard.hub
-	var payloads [][]byte
+	var parts []*engine.Frame
 	for i := 1; i < len(h.protocols); i++ {
-		payloads = payloads[:0]
+		parts = parts[:0]
 		if p.frames[i] != nil {
-			payloads = append(payloads, p.frames[i].Payload())
+			parts = append(parts, p.frames[i])
 		}
 		for j := range p.more {
 			if f := p.more[j][i]; f != nil {
-				payloads = append(payloads, f.Payload())
+				parts = append(parts, f)
 			}
 		}
-		if len(payloads) > 0 {
-			p.frames[i] = h.rt.frame(h.protocols[i].Binary(), payloads...)
+		if len(parts) > 0 {
+			p.frames[i] = h.rt.joined(h.protocols[i].framing, h.protocols[i].Binary(), parts)
 		}
 	}
 }

@@ -19,7 +19,8 @@ type RuntimeConfig struct {
 	Workers      int                                         // goroutines that run hub methods and hooks, at most; default 256; started on demand
 	WorkerQueue  int                                         // calls waiting for a worker, all clients; default 64 x Workers
 	SendQueue    int                                         // bytes of sends that wait for one loop; default 64 MiB; see ErrSendQueueFull
-	AppendHeader func(dst []byte, binary bool, n int) []byte // transport header of shared frames; nil: none
+	AppendHeader func(dst []byte, binary bool, n int) []byte // transport header of shared frames with Messages framing; nil: none
+	AppendEvent  func(dst, records []byte) []byte            // the event of shared frames with Events framing; nil: the records alone
 	Logger       *slog.Logger                                // nil: silence
 }
 
@@ -80,6 +81,9 @@ func NewRuntime(cfg RuntimeConfig) *Runtime {
 	if cfg.SendQueue <= 0 {
 		cfg.SendQueue = defaultSendQueue
 	}
+	if cfg.AppendEvent == nil {
+		cfg.AppendEvent = func(dst, records []byte) []byte { return append(dst, records...) }
+	}
 	if cfg.AppendHeader == nil {
 		cfg.AppendHeader = func(dst []byte, _ bool, _ int) []byte { return dst }
 	}
@@ -112,22 +116,6 @@ func (l *local) keep(b []byte) {
 	if cap(b) <= 64<<10 {
 		l.out = b
 	}
-}
-
-// frame makes the shared frame of the payload.
-func (rt *Runtime) frame(binary bool, payload ...[]byte) *engine.Frame {
-	n := 0
-	for _, p := range payload {
-		n += len(p)
-	}
-	const header = 14 // at most, of a WebSocket message
-	b := make([]byte, 0, header+n)
-	b = rt.cfg.AppendHeader(b, binary, n)
-	head := len(b)
-	for _, p := range payload {
-		b = append(b, p...)
-	}
-	return engine.NewFrame(b, head)
 }
 
 // begin and done bracket what Drain waits for.
