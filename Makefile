@@ -48,7 +48,7 @@ test-js: setup-js chromium ## the official JavaScript clients in Node and in Chr
 fuzz: ## each fuzz target for FUZZTIME
 	@scripts/fuzz.sh $(FUZZTIME)
 
-bench: ## Spoke, its limit and its peers in turn on this machine: about an hour, writes benchmarks/RESULTS.md
+bench: ## Spoke, its limit and its peers in turn on this machine: at most half an hour, writes benchmarks/RESULTS.md and the table in README.md
 	$(GO) run ./benchmarks/compare $(BENCHFLAGS)
 
 bench-go: ## the Go benchmarks

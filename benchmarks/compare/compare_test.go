@@ -227,10 +227,10 @@ func TestMarkdown(t *testing.T) {
 	t.Parallel()
 	text := example().markdown()
 	for _, want := range []string{
-		"| JSON echo <1> | ≤ 1.2 × limit | 9.90 µs | 9.00 µs | 1.10 | met |",
+		"| JSON echo <1> | ≤ 1.2 × limit | 9.90 µs (9.60 to 11.0) | 9.00 µs (8.00 to 10.0) | 1.10 (1.10 to 1.20) | met |",
 		`| Figure | limit\* | Spoke | gorilla\* |`,
 		"| JSON echo <1>, µs | 9.00 | 9.90 (1.10) | 21.5 (2.50) |",
-		"| Spoke | 9.90 | 9.60 to 11.0 | 1.10 | 1,000 | 0.90 | 1.50 ms |",
+		"| Spoke | 9.90 | 9.60 to 11.0 | 1.10 (1.10 to 1.20) | 1,000 | 0.90 | 1.50 ms |",
 		"* gorilla, round 2 is no figure: it fell over\n",
 		"Load: `loadgen echo -depth 1 …",
 		"a million", "x: y", "](results.svg)",
@@ -334,19 +334,56 @@ func TestQuick(t *testing.T) {
 	}
 }
 
-// TestInterrupted: what was measured until then is kept.
+// TestInterrupted: what was measured until then is kept, and -resume goes on from there.
 func TestInterrupted(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	ctx, cancel := context.WithCancel(context.Background())
 	log := &cancelling{on: "echo, round 1 of 1: limit", cancel: cancel}
-	err := run(ctx, []string{"-quick", "-only", "echo", "-servers", "limit,spoke", "-server-cpu", "-1", "-out", dir}, io.Discard, log)
+	args := []string{"-quick", "-only", "echo", "-servers", "limit,spoke", "-server-cpu", "-1", "-out", dir}
+	err := run(ctx, args, io.Discard, log)
 	if err == nil || !strings.Contains(err.Error(), "interrupted") {
 		t.Fatalf("the error is %v", err)
 	}
-	text, err := os.ReadFile(filepath.Join(dir, resultsFile))
+	text, err := os.ReadFile(filepath.Join(dir, partialDir, resultsFile))
 	if err != nil || !strings.Contains(string(text), "| limit | ") || !strings.Contains(string(text), "not measured") {
 		t.Errorf("%v\n%s", err, text)
+	}
+	if _, err := os.Stat(filepath.Join(dir, resultsFile)); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("half a comparison stands where a whole one belongs: %v", err)
+	}
+	was, err := readResults(filepath.Join(dir, partialDir))
+	if err != nil {
+		t.Fatal(err)
+	}
+
+	// It goes on: what was measured is not measured again.
+	if err := run(context.Background(), append(args, "-servers", "limit", "-resume"), io.Discard, io.Discard); err == nil || !strings.Contains(err.Error(), "other flags") {
+		t.Fatalf("with other flags it went on: %v", err)
+	}
+	var out bytes.Buffer
+	if err := run(context.Background(), append(args, "-resume"), io.Discard, &out); err != nil {
+		t.Fatalf("%v\n%s", err, &out)
+	}
+	r, err := readResults(dir)
+	if err != nil || r.Resumed != 1 {
+		t.Fatalf("%v, %+v", err, r)
+	}
+	f := r.find("echo")
+	if before, now := was.find("echo").row(limitName), f.row(limitName); len(now.Samples) != 1 || now.Samples[0].Value != before.Samples[0].Value {
+		t.Errorf("the limit was measured again: %+v, %+v", before, now)
+	}
+	if w := f.row(oursName); w == nil || len(w.Samples) != 1 || w.Samples[0].Ratio == 0 {
+		t.Errorf("Spoke: %+v", w)
+	}
+	if !strings.Contains(out.String(), "1 runs, about") || !strings.Contains(out.String(), "run 1 of 1, 0 s left") {
+		t.Errorf("the progress is\n%s", &out)
+	}
+	if _, err := os.Stat(filepath.Join(dir, partialDir)); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("what was partial is still there: %v", err)
+	}
+	if err := run(context.Background(), append(args, "-resume"), io.Discard, io.Discard); err == nil || !strings.Contains(err.Error(), "no comparison") {
+		t.Errorf("it went on with nothing: %v", err)
 	}
 }
 

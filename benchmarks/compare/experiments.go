@@ -70,7 +70,7 @@ func p99Millis(r *loadResult) float64 { return float64(r.percentile(99)) / 1e6 }
 // workerEcho is the method of spoked's hub /bench that returns its argument like Echo, but on a worker. The others have Echo.
 const workerEcho = "EchoByWorker"
 
-var idleNote = "Spoke runs with `" + strings.Join(idleArgs, " ") + "` and the URL has `?user=bench`: each connection has a user id, limits and a group."
+var idleNote = "Spoke runs with `" + strings.Join(idleArgs, " ") + "` and the URL has `?user=second-{n}`: each connection has a user id of its own, limits and a group. Peers are held in one round."
 
 // The figures of issue 4, in its order.
 var experiments = []experiment{
@@ -178,7 +178,7 @@ func titleOf(name string) string {
 // Before a measurement connections are made at rampRate a second. Some servers need long for their handshakes then, which is not what
 // is measured.
 const (
-	rampRate       = 2000
+	rampRate       = 4000
 	connectTimeout = time.Minute
 )
 
@@ -211,7 +211,7 @@ func (b *bench) patience(n int) time.Duration {
 
 func (b *bench) newLoad(n int, args ...string) load {
 	args = append(args, "-n", strconv.Itoa(n), "-ramp", strconv.Itoa(rampRate), "-connect-timeout", connectTimeout.String(), "-warmup", b.warmUp().String(), "-duration", b.length().String())
-	return load{args: args, most: b.patience(n)}
+	return load{args: args, most: b.patience(n), length: time.Duration(n)*time.Second/rampRate + b.warmUp() + b.length()}
 }
 
 func echoLoad(n, depth int, workers bool) func(*bench, *server) load {
@@ -239,7 +239,7 @@ func groupLoad(n, groups int) func(*bench, *server) load {
 // connectLoad leaves by reset: a server that does not end TCP after a close frame, or a port that rests afterwards, would be what
 // is measured otherwise.
 func connectLoad(b *bench, _ *server) load {
-	return load{args: []string{"churn", "-n", "64", "-reset", "-duration", b.length().String()}, most: b.patience(0)}
+	return load{args: []string{"churn", "-n", "64", "-reset", "-duration", b.length().String()}, most: b.patience(0), length: b.length()}
 }
 
 // describe is the load's command line for the results.

@@ -18,15 +18,18 @@ const (
 	firstCrowd  = 2000
 	secondCrowd = 16_000
 	crowdTime   = 3 * time.Minute
-	crowdRate   = 1000 // connections a second: how fast they come is not what is measured
+	crowdRate   = 2000 // connections a second: how fast they come is not what is measured
 )
+
+// crowdNames are the beginnings of their users' names.
+var crowdNames = [2]string{"first-", "second-"}
 
 // crowd is a load of n connections that join one group and stay until they are interrupted. One message at the beginning is what
 // loadgen's smallest rate sends. The servers of raw frames never ping, which is no reason to give them up.
-func (b *bench) crowd(s *server, n int) load {
+func (b *bench) crowd(s *server, name string, n int) load {
 	l := load{args: []string{"group", "-n", strconv.Itoa(n), "-ramp", strconv.Itoa(crowdRate), "-connect-timeout", connectTimeout.String(), "-groups", "1", "-rate", "0.001", "-warmup", "0s", "-duration", "2h", "-ping", "15s", "-silence", "0s"}}
 	if s.ours {
-		l.query = "?user=bench" // with -dev-users: a user id
+		l.query = "?user=" + name + "{n}" // with -dev-users: a user id of its own
 	}
 	return l
 }
@@ -36,7 +39,7 @@ var idleArgs = []string{"-dev-users", "-rate-messages=1000", "-rate-bytes=100000
 
 func (b *bench) idle(ctx context.Context, s *server) ([]sample, string, error) {
 	first, second := b.scaled(firstCrowd, 100), b.scaled(secondCrowd, 400)
-	l := b.crowd(s, second)
+	l := b.crowd(s, crowdNames[1], second)
 	command := l.describe()
 	var extra []string
 	if s.ours {
@@ -57,7 +60,7 @@ func (b *bench) idle(ctx context.Context, s *server) ([]sample, string, error) {
 	}()
 	for i, n := range []int{first, second} {
 		file := filepath.Join(b.work, fmt.Sprintf("idle-%d.json", i))
-		p, err := b.gather(ctx, s, srv, b.crowd(s, n), n, file)
+		p, err := b.gather(ctx, s, srv, b.crowd(s, crowdNames[i], n), n, file)
 		if p != nil {
 			crowds = append(crowds, p)
 			files = append(files, file)
@@ -74,11 +77,7 @@ func (b *bench) idle(ctx context.Context, s *server) ([]sample, string, error) {
 		return nil, command, err
 	}
 	began := time.Now()
-	hold := b.opts.hold
-	if b.opts.quick {
-		hold = time.Second
-	}
-	if err := pause(ctx, hold); err != nil {
+	if err := pause(ctx, b.holdTime()); err != nil {
 		return nil, command, err
 	}
 	after, err := cpuTime(srv.pid())
@@ -112,7 +111,20 @@ func (b *bench) settleTime() time.Duration {
 	if b.opts.quick {
 		return 200 * time.Millisecond
 	}
-	return 3 * time.Second
+	return 2 * time.Second
+}
+
+func (b *bench) holdTime() time.Duration {
+	if b.opts.quick {
+		return time.Second
+	}
+	return b.opts.hold
+}
+
+// idleLength is what idle is expected to take.
+func (b *bench) idleLength() time.Duration {
+	n := b.scaled(firstCrowd, 100) + b.scaled(secondCrowd, 400)
+	return time.Duration(n)*time.Second/crowdRate + 4*b.settleTime() + b.holdTime()
 }
 
 // lingering is how many descriptors may have been counted that were about to be closed. That every single connection was ready,

@@ -97,9 +97,10 @@ func (r *loadResult) judge() (note string, err error) {
 
 // load is a load client's command line without the program, the server's process and the file of the result.
 type load struct {
-	args  []string
-	query string        // of the hub's URL
-	most  time.Duration // after this it has failed
+	args   []string
+	query  string        // of the hub's URL
+	most   time.Duration // after this it has failed
+	length time.Duration // what is expected
 }
 
 // loadCommand is the whole command line. Centrifuge's protocol has a client of its own, in this program.

@@ -31,11 +31,15 @@ type options struct {
 	only       list
 	servers    list
 	out        string
+	resume     bool
 	serverCPU  int
 	clientCPU  int
 	outGiven   bool
 	commandRun string // this command, for the results
 }
+
+// whole says that all figures of all servers are measured, so that the results are those of the repository.
+func (o *options) whole() bool { return !o.quick && len(o.only)+len(o.servers) == 0 }
 
 // list is a flag of names separated by commas; empty: all.
 type list []string
@@ -86,12 +90,13 @@ func parseOptions(args []string, usage io.Writer) (*options, error) {
 	fs := flag.NewFlagSet("compare", flag.ContinueOnError)
 	fs.SetOutput(io.Discard)
 	fs.IntVar(&o.rounds, "rounds", 3, "how often each server is measured for each figure")
-	fs.DurationVar(&o.duration, "duration", 5*time.Second, "length of one measurement, after a second of warm-up")
-	fs.DurationVar(&o.hold, "hold", 45*time.Second, "how long idle connections are held while the CPU time is taken")
+	fs.DurationVar(&o.duration, "duration", 2*time.Second, "length of one measurement, after a second of warm-up")
+	fs.DurationVar(&o.hold, "hold", 30*time.Second, "how long idle connections are held while the CPU time is taken")
 	fs.BoolVar(&o.quick, "quick", false, "one short round with few connections: shows that everything runs; its figures mean nothing")
 	fs.Var(&o.only, "only", "`figures` to measure, separated by commas (default: all): "+strings.Join(experimentNames(), ", "))
 	fs.Var(&o.servers, "servers", "`servers` to measure, separated by commas (default: all that can be built): "+strings.Join(serverNames(), ", "))
-	fs.StringVar(&o.out, "out", "", "`directory` for RESULTS.md, results.svg and results.json (default: benchmarks; with -quick a temporary one)")
+	fs.StringVar(&o.out, "out", "", "`directory` for RESULTS.md, results.svg and results.json (default: benchmarks; with -quick, -only or -servers .out/compare)")
+	fs.BoolVar(&o.resume, "resume", false, "go on with a comparison of the same flags and commit that was interrupted: it has left what it had measured in the directory "+partialDir+" within that of -out")
 	fs.IntVar(&o.serverCPU, "server-cpu", 0, "processor of the servers; -1: not pinned")
 	fs.IntVar(&o.clientCPU, "client-cpu", 1, "processor of the load client; -1: not pinned")
 	if err := fs.Parse(args); err != nil {
@@ -134,7 +139,12 @@ func parseOptions(args []string, usage io.Writer) (*options, error) {
 	known("only", o.only, experimentNames())
 	known("servers", o.servers, serverNames())
 	o.outGiven = o.out != ""
-	o.commandRun = strings.Join(append([]string{"go run ./benchmarks/compare"}, args...), " ")
+	o.commandRun = "go run ./benchmarks/compare"
+	for _, a := range args {
+		if a != "-resume" && a != "--resume" {
+			o.commandRun += " " + a
+		}
+	}
 	return o, errors.Join(problems...)
 }
 
@@ -151,16 +161,11 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	if err != nil {
 		return err
 	}
-	keep := false
-	defer func() {
-		if !keep {
-			_ = os.RemoveAll(work)
-		}
-	}()
+	defer func() { _ = os.RemoveAll(work) }()
 	if o.out == "" {
 		o.out = filepath.Join(o.root, "benchmarks")
-		if o.quick {
-			o.out, keep = work, true
+		if !o.whole() {
+			o.out = filepath.Join(o.root, ".out", "compare") // a part must not replace the whole
 		}
 	}
 	if err := os.MkdirAll(o.out, 0o755); err != nil {
@@ -173,16 +178,35 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	if err := b.build(ctx); err != nil {
 		return err
 	}
-	r := b.measure(ctx)
+	r := b.newResults()
+	if o.resume {
+		if err := r.resume(b.partial()); err != nil {
+			return err
+		}
+	}
+	if err := b.measure(ctx, r); err != nil {
+		return err
+	}
+	if ctx.Err() != nil {
+		if err := r.write(b.partial()); err != nil {
+			return err
+		}
+		return fmt.Errorf("interrupted: %s holds what was measured until then, and -resume goes on", filepath.Join(b.partial(), resultsFile))
+	}
 	if err := r.write(o.out); err != nil {
 		return err
 	}
-	fmt.Fprintf(stdout, "%s\n", filepath.Join(o.out, "RESULTS.md"))
-	if ctx.Err() != nil {
-		return errors.New("interrupted: the results hold what was measured until then")
+	if o.whole() && !o.outGiven {
+		if err := r.writeReadme(filepath.Join(o.root, readmeFile)); err != nil {
+			return err
+		}
 	}
-	return r.failure()
+	fmt.Fprintf(stdout, "%s\n", filepath.Join(o.out, resultsFile))
+	return errors.Join(os.RemoveAll(b.partial()), r.failure())
 }
+
+// partial is where a comparison keeps what it has measured until it comes to its end.
+func (b *bench) partial() string { return filepath.Join(b.opts.out, partialDir) }
 
 // findRoot is the directory of this module.
 func findRoot() (string, error) {

@@ -16,6 +16,9 @@ func (r *results) markdown() string {
 	}
 	p("Made by `%s` at commit %s from %s to %s; `make bench` makes it anew. How it is measured, and the servers, are at the end.\n", r.Command, r.Commit,
 		r.Began.Format("2006-01-02 15:04 UTC"), r.Ended.Format("2006-01-02 15:04 UTC"))
+	if r.Resumed > 0 {
+		p("It was interrupted and went on %d times.\n", r.Resumed)
+	}
 	p("What survives a noisy machine is the server's CPU time per message as a ratio to the limit in the same round; differences below 10 %% mean nothing.\n\n")
 	r.writeBars(p)
 	r.writePeers(p)
@@ -37,7 +40,7 @@ func (f *figure) oursOf() *row { return f.row(oursName) }
 
 // writeBars is the table of issue 4.
 func (r *results) writeBars(p printer) {
-	p("## The bars\n\n| Figure | Bar | Spoke | Limit | Spoke ÷ limit | |\n| --- | --- | --- | --- | --- | --- |\n")
+	p("## The bars\n\nMedians; in brackets the least and the most of the rounds.\n\n| Figure | Bar | Spoke | Limit | Spoke ÷ limit | |\n| --- | --- | --- | --- | --- | --- |\n")
 	for _, f := range r.Figures {
 		if len(f.part.bars) == 0 {
 			continue
@@ -77,27 +80,46 @@ func (f *figure) cell(w *row) string {
 	if w == nil || math.IsNaN(w.value()) {
 		return "–"
 	}
-	return formatValue(w.value()) + " " + f.Unit
+	return formatValue(w.value()) + " " + f.Unit + spreadCell(w.all(), formatValue)
 }
 
 func ratioCell(w *row) string {
 	if w == nil || math.IsNaN(w.ratio()) {
 		return "–"
 	}
-	return fmt.Sprintf("%.2f", w.ratio())
+	return twoDigits(w.ratio()) + spreadCell(w.ratios(), twoDigits)
+}
+
+func twoDigits(v float64) string { return fmt.Sprintf("%.2f", v) }
+
+// spreadCell has the least and the most of several values.
+func spreadCell(v []float64, format func(float64) string) string {
+	if len(v) < 2 {
+		return ""
+	}
+	least, most := spread(v)
+	return " (" + format(least) + " to " + format(most) + ")"
 }
 
 // writePeers is the table of all servers.
 func (r *results) writePeers(p printer) {
 	p("## The field\n\nMedians; in brackets the ratio to the limit (of the burst: to the coalescing limit) in the same round. Those with an asterisk move raw WebSocket frames and know no hub protocol: it is the least that they can cost.\n\n")
 	var names []string
-	p("| Figure |")
 	for _, s := range r.Servers {
 		names = append(names, s.Name)
-		p(" %s%s |", s.Title, r.asterisk(s.Name))
+	}
+	r.writeField(p, names, r.Figures)
+	p("\n")
+}
+
+// writeField is a table of figures by server.
+func (r *results) writeField(p printer, names []string, figures []*figure) {
+	p("| Figure |")
+	for _, n := range names {
+		p(" %s%s |", titleOf(n), r.asterisk(n))
 	}
 	p("\n| --- |%s\n", strings.Repeat(" --- |", len(names)))
-	for _, f := range r.Figures {
+	for _, f := range figures {
 		p("| %s, %s |", f.Title, f.Unit)
 		for _, n := range names {
 			w := f.row(n)
@@ -112,7 +134,6 @@ func (r *results) writePeers(p printer) {
 		}
 		p("\n")
 	}
-	p("\n")
 }
 
 func (r *results) asterisk(name string) string {
@@ -136,7 +157,7 @@ func (r *results) writeFigures(p printer) {
 		p("| Server | Median, %s | Least to most | Ratio | Per second | Server cores | p99 latency |\n| --- | --- | --- | --- | --- | --- | --- |\n", f.Unit)
 		for i := range f.Rows {
 			w := &f.Rows[i]
-			least, most := w.spread()
+			least, most := spread(w.all())
 			p("| %s | %s | %s | %s | %s | %s | %s |\n", w.Title, number(w.value()), numberSpan(least, most), ratioCell(w),
 				number(median(w.values(func(s *sample) float64 { return s.Rate }))),
 				number(median(w.values(func(s *sample) float64 { return s.Cores }))),

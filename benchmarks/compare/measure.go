@@ -90,8 +90,9 @@ func (r *row) all() []float64 {
 	return v
 }
 
-func (r *row) value() float64 { return median(r.all()) }
-func (r *row) ratio() float64 { return median(r.values(func(s *sample) float64 { return s.Ratio })) }
+func (r *row) value() float64    { return median(r.all()) }
+func (r *row) ratios() []float64 { return r.values(func(s *sample) float64 { return s.Ratio }) }
+func (r *row) ratio() float64    { return median(r.ratios()) }
 
 // row finds a server's row; nil: it has none.
 func (f *figure) row(server string) *row {
@@ -103,64 +104,50 @@ func (f *figure) row(server string) *row {
 	return nil
 }
 
-// measure makes all runs. It stops early when ctx ends.
-func (b *bench) measure(ctx context.Context) *results {
-	r := b.newResults()
-	rounds := b.opts.rounds
-	if b.opts.quick {
-		rounds = 1
-	}
-	for i := range experiments {
-		e := &experiments[i]
-		if !b.opts.only.has(e.name) {
-			continue
-		}
-		var figures []*figure
-		for k := range e.parts {
-			p := &e.parts[k]
-			figures = append(figures, &figure{Name: p.name, Title: p.title, Unit: p.unit, part: p})
-		}
-		for round := range rounds {
-			for k := range b.servers {
-				s := &b.servers[k]
-				if ctx.Err() != nil || e.servers != nil && !e.servers(s) {
-					continue
-				}
-				samples, command := b.sample(ctx, e, s)
-				if ctx.Err() != nil {
-					break // half a run is none
-				}
-				for n, f := range figures {
-					f.add(s, command, samples[n])
-					b.tell(f, s, round, rounds, &samples[n])
-				}
-			}
-			for _, f := range figures {
-				f.compare(round)
-			}
-		}
-		for _, f := range figures {
-			if len(f.Rows) > 0 {
-				r.Figures = append(r.Figures, f)
-			}
+// measure makes all runs that r does not have yet, and keeps r after each. It stops early when ctx ends.
+func (b *bench) measure(ctx context.Context, r *results) error {
+	var cells []cell
+	for _, c := range b.plan() {
+		if !r.has(&c) {
+			cells = append(cells, c)
 		}
 	}
-	if b.opts.only.has(millionName) && ctx.Err() == nil && (!b.opts.quick || len(b.opts.only) > 0) {
+	guess := &forecast{b: b, took: map[string]time.Duration{}}
+	b.say("%d runs, about %s", len(cells), timeLeft(guess.left(cells)))
+	for i := range cells {
+		c := &cells[i]
+		began := time.Now()
+		samples, command := b.sample(ctx, c.e, c.s)
+		if ctx.Err() != nil {
+			break // half a run is none
+		}
+		guess.took[c.key()] = time.Since(began)
+		for k := range c.e.parts {
+			f := r.figure(&c.e.parts[k])
+			f.add(c.s, command, samples[k])
+			f.compare(c.round)
+			b.tell(f, c, &samples[k], fmt.Sprintf("run %d of %d, %s left", i+1, len(cells), timeLeft(guess.left(cells[i+1:]))))
+		}
+		if err := r.keep(b.partial()); err != nil {
+			return err
+		}
+	}
+	if b.simulates() && ctx.Err() == nil && r.Million == "" {
 		b.million(ctx, r)
 	}
 	r.Left = b.left
 	r.Ended = time.Now().UTC().Truncate(time.Second)
-	return r
+	return nil
 }
 
-func (b *bench) tell(f *figure, s *server, round, rounds int, x *sample) {
+func (b *bench) tell(f *figure, c *cell, x *sample, progress string) {
 	text := formatValue(x.Value) + " " + f.Unit
 	if x.Error != "" {
 		text = "no figure: " + firstLine(x.Error)
 	} else if x.Note != "" {
 		text += " (" + x.Note + ")"
 	}
-	b.say("%s, round %d of %d: %s: %s", f.Name, round+1, rounds, s.title, text)
+	b.say("%s, round %d of %d: %s: %s (%s)", f.Name, c.round+1, c.rounds, c.s.title, text, progress)
 }
 
 func (f *figure) add(s *server, command string, x sample) {

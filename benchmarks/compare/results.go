@@ -9,6 +9,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -18,6 +19,7 @@ import (
 type results struct {
 	Began   time.Time `json:"began"`
 	Ended   time.Time `json:"ended"`
+	Resumed int       `json:"resumed,omitempty"` // how often it was interrupted and went on
 	Command string    `json:"command"`
 	Commit  string    `json:"commit"`
 	Quick   bool      `json:"quick,omitempty"`
@@ -89,10 +91,7 @@ func commit(root string) string {
 
 func (b *bench) newResults() *results {
 	o := b.opts
-	r := &results{Began: time.Now().UTC().Truncate(time.Second), Command: o.commandRun, Commit: commit(o.root), Quick: o.quick, Rounds: o.rounds, Machine: thisMachine()}
-	if o.quick {
-		r.Rounds = 1
-	}
+	r := &results{Began: time.Now().UTC().Truncate(time.Second), Command: o.commandRun, Commit: commit(o.root), Quick: o.quick, Rounds: b.rounds(), Machine: thisMachine()}
 	pin := ""
 	r.Pinned = "server and client are not pinned"
 	if b.pin != nil {
@@ -146,17 +145,10 @@ func (r *results) failure() error {
 	return errors.Join(problems...)
 }
 
-// spread is the least and the greatest value of the runs that count.
-func (r *row) spread() (least, most float64) {
-	v := r.all()
-	least, most = math.NaN(), math.NaN()
-	for i, x := range v {
-		if i == 0 || x < least {
-			least = x
-		}
-		if i == 0 || x > most {
-			most = x
-		}
+// spread is the least and the most of values; NaN when there is none.
+func spread(v []float64) (least, most float64) {
+	if len(v) == 0 {
+		return math.NaN(), math.NaN()
 	}
-	return least, most
+	return slices.Min(v), slices.Max(v)
 }
