@@ -48,8 +48,8 @@ func (c *Conn) Closed(r engine.CloseReason, err error) {
 	}
 	c.state = stateClosed
 	c.link = nil
-	c.forget()
 	c.release()
+	c.forget()
 	c.depart()
 }
 

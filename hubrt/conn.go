@@ -1,6 +1,7 @@
 package hubrt
 
 import (
+	"fmt"
 	"net/netip"
 	"sync/atomic"
 
@@ -69,7 +70,7 @@ type Conn struct {
 	pingAt    uint32    // second of the next ping; before: when the handshake must be done; leaving: when the patience with running calls ends
 	seen      uint32    // second of the client's last message
 	meter     uint32    // place in the shard's meters, from 1; 0: the token buckets are full
-	at        uint32    // place in the shard's conns
+	number    uint32    // in the shard's roster; constant
 
 	remote address        // constant; see rare.remote
 	id     ID             // constant
@@ -91,7 +92,7 @@ func (h *Hub) Open(link Link, p Peer) *Conn {
 func (c *Conn) Begin(h *Hub, link Link, p Peer) {
 	h.seal()
 	s := &h.shards[link.Loop().Index()]
-	c.link, c.shard, c.at = link, s, uint32(len(s.conns))
+	c.link, c.shard = link, s
 	c.id, c.user, c.transport, c.framing = p.ID, p.User, p.Transport, p.Framing
 	var fits bool
 	if c.remote, fits = packAddress(p.Remote); p.Head != nil || !fits {
@@ -105,12 +106,16 @@ func (c *Conn) Begin(h *Hub, link Link, p Peer) {
 	if p.Binary {
 		c.flags |= flagBinary
 	}
-	s.conns = append(s.conns, c)
+	c.number = s.conns.add(c)
 	rt := h.rt
 	rt.connections.Add(1)
 	rt.begin()
-	if rt.draining.Load() {
+	switch {
+	case rt.draining.Load():
 		c.refuse(engine.Shutdown, nil)
+		return
+	case c.number == 0:
+		c.refuse(engine.Refused, fmt.Errorf("hubrt: the loop has %d connections of the hub, which is the most that can be numbered: use more loops", s.conns.n))
 		return
 	}
 	c.pingAt = s.after(h.handshakeTimeout)
@@ -173,15 +178,10 @@ func (c *Conn) withdraw() {
 	c.protocol().inUse.Add(-1)
 }
 
-// forget takes the connection off its shard's lists.
+// forget takes the connection off its shard's lists. It must have withdrawn: nothing may have its place any more.
 func (c *Conn) forget() {
-	s := c.shard
-	last := len(s.conns) - 1
-	if int(c.at) != last {
-		s.conns[c.at] = s.conns[last]
-		s.conns[c.at].at = c.at
+	if c.number != 0 {
+		c.shard.conns.remove(c.number)
 	}
-	s.conns[last] = nil
-	s.conns = shrink(s.conns[:last])
 	c.dropMeter()
 }

@@ -46,7 +46,7 @@ type drainer struct {
 func (d *drainer) Run(l *engine.Loop) {
 	d.rt.mu.Lock()
 	for _, h := range d.rt.hubs {
-		d.conns = append(d.conns, h.shards[l.Index()].conns...)
+		h.shards[l.Index()].conns.each(func(c *Conn) { d.conns = append(d.conns, c) })
 	}
 	d.rt.mu.Unlock()
 	d.begun = l.Time()

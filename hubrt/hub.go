@@ -26,11 +26,12 @@ type Hub struct {
 	connected    func(c *Context) error              // constant once sealed; nil: none
 	disconnected func(c *Context, cause error) error // constant once sealed; nil: none
 
-	protocols []protocol // [0] is no protocol; see framed
-	shards    []shard    // by loop
-	registry  registry
-	groups    directory
-	users     users
+	protocols  []protocol // [0] is no protocol; see framed
+	shards     []shard    // by loop
+	numberBits int        // of a place: see makeShards
+	registry   registry
+	groups     directory
+	users      users
 
 	handshakeTimeout, keepAlive, clientTimeout uint32 // seconds
 }
@@ -55,7 +56,8 @@ type shard struct {
 	hub    *Hub
 	local  *local
 	loop   *engine.Loop
-	conns  []*Conn           // loop: all that are open, also before the handshake
+	index  uint32            // constant: the loop's
+	conns  roster            // all that are open, also before the handshake
 	groups map[string]*group // loop
 	size   atomic.Int64      // connections that get broadcasts; written by the loop
 
@@ -99,9 +101,8 @@ func (rt *Runtime) NewHub(name string, value any, opt Options) (*Hub, error) {
 			q.ping = rt.frame(f, p.Binary(), p.AppendPing(nil))
 		}
 	}
-	h.shards = make([]shard, len(rt.locals))
+	h.makeShards(len(rt.locals))
 	for i := range h.shards {
-		h.shards[i].hub = h
 		h.shards[i].local = &rt.locals[i]
 		h.shards[i].loop = rt.locals[i].loop
 	}

@@ -3,7 +3,7 @@ package hubrt
 // group is a loop's members of a group, dense so that a broadcast walks memory in order. Loop only.
 type group struct {
 	key     *presence
-	members []*Conn
+	members []uint32 // numbers in the loop's roster
 	slots   []uint32 // of each member: which of its memberships this is; so both lists can lose an element by a swap
 }
 
@@ -41,7 +41,7 @@ func (s *shard) join(c *Conn, key *presence) {
 	}
 	slot := c.subs.n
 	m := membership{g, uint32(len(g.members))}
-	g.members, g.slots = append(g.members, c), append(g.slots, slot)
+	g.members, g.slots = append(g.members, c.number), append(g.slots, slot)
 	c.subs.n++
 	if slot > 0 {
 		c.subs.more.list = append(c.subs.more.list, m)
@@ -65,8 +65,8 @@ func (s *shard) leave(c *Conn, key *presence) bool {
 func (s *shard) leaveAt(c *Conn, slot uint32) {
 	m := c.membership(slot)
 	g := m.group
-	if moved, of := g.remove(m.at); moved != nil {
-		moved.setMembership(of, m)
+	if moved, of := g.remove(m.at); moved != 0 {
+		s.conns.at(moved).setMembership(of, m)
 	}
 	if len(g.members) == 0 {
 		delete(s.groups, g.key.name)
@@ -91,14 +91,14 @@ func (s *shard) leaveAt(c *Conn, slot uint32) {
 	}
 }
 
-// remove takes the member at a place out. The one that took the place is returned, if there is one, with the slot in which it has to note that.
-func (g *group) remove(at uint32) (moved *Conn, slot uint32) {
+// remove takes the member at a place out. The number of the one that took the place is returned, if there is one, with the slot in which it has to
+// note that.
+func (g *group) remove(at uint32) (moved, slot uint32) {
 	last := len(g.members) - 1
 	if int(at) != last {
 		moved, slot = g.members[last], g.slots[last]
 		g.members[at], g.slots[at] = moved, slot
 	}
-	g.members[last] = nil
 	g.members, g.slots = shrink(g.members[:last]), shrink(g.slots[:last])
 	return moved, slot
 }

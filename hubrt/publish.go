@@ -185,7 +185,7 @@ func (p *publication) join() {
 	}
 }
 
-// Run sends to the members. Nothing here is locked, allocated or encoded per member. Members are walked from the last to the first, because a
+// Run sends to the members. Nothing here is locked, allocated or encoded per member. A group's members are walked from the last to the first, because a
 // send may end its connection, which takes it off the list: the one that moves to its place has been served.
 func (p *publication) Run(*engine.Loop) {
 	s := p.shard
@@ -198,11 +198,7 @@ func (p *publication) Run(*engine.Loop) {
 	}
 	switch p.kind {
 	case toAll:
-		for i := len(s.conns) - 1; i >= 0; i-- {
-			if i < len(s.conns) {
-				s.conns[i].receive(&p.frames)
-			}
-		}
+		s.sendAll(&p.frames)
 	case toClients:
 		for _, c := range p.to {
 			c.receive(&p.frames)
@@ -213,7 +209,7 @@ func (p *publication) Run(*engine.Loop) {
 		if g := s.groups[p.key]; g != nil {
 			for i := len(g.members) - 1; i >= 0; i-- {
 				if i < len(g.members) {
-					g.members[i].receive(&p.frames)
+					s.conns.at(g.members[i]).receive(&p.frames)
 				}
 			}
 		}
@@ -224,6 +220,20 @@ func (p *publication) Run(*engine.Loop) {
 		}
 	}
 	p.free()
+}
+
+// sendAll sends to all connections. It is roster.each without a call for each.
+func (s *shard) sendAll(frames *frameSet) {
+	for _, p := range s.conns.list() {
+		if p == nil {
+			continue
+		}
+		for i := range p.conns {
+			if c := p.conns[i]; c != nil {
+				c.receive(frames)
+			}
+		}
+	}
 }
 
 // sendUser sends to a user's connections. They are listed first, since a send may end one and take it off its chain.

@@ -7,6 +7,7 @@ import (
 
 // registry finds connections by id. It is sharded so that loops and senders rarely meet, and so that growing a part is soon done.
 type registry struct {
+	hub   *Hub // constant
 	parts [256]registryPart
 }
 
@@ -49,5 +50,5 @@ func (r *registry) find(id string) *Conn {
 	p := r.part(key)
 	p.mu.RLock()
 	defer p.mu.RUnlock()
-	return p.conns.find(key)
+	return p.conns.find(r.hub, key)
 }

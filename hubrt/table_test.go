@@ -22,17 +22,20 @@ func TestTable(t *testing.T) {
 // testTable compares a table with a map through random growth and decline.
 func testTable[S keying[ID]](t *testing.T, x *table[ID, S]) {
 	r := rand.New(rand.NewPCG(1, 2))
+	h := new(Hub)
+	h.makeShards(3)
 	model := make(map[ID]*Conn)
 	var list []ID // of model
 	const most = 500
 	for step := range 12 * most {
 		grow := step/(2*most)%2 == 0
 		if len(list) < most && (len(list) == 0 || (r.IntN(4) > 0) == grow) {
-			c := &Conn{}
+			c := &Conn{shard: &h.shards[r.IntN(3)]}
+			c.number = c.shard.conns.add(c)
 			for i := range c.id {
 				c.id[i] = byte(r.Uint32())
 			}
-			if x.find(c.id) != nil {
+			if x.find(h, c.id) != nil {
 				t.Fatalf("step %d: an unknown id is found", step)
 			}
 			x.put(c)
@@ -42,11 +45,12 @@ func testTable[S keying[ID]](t *testing.T, x *table[ID, S]) {
 			i := r.IntN(len(list))
 			c := model[list[i]]
 			if step%3 == 0 { // another one takes its place first
-				c = &Conn{id: list[i]}
+				c = &Conn{id: list[i], shard: c.shard}
+				c.number = c.shard.conns.add(c)
 				x.remove(c)
 				x.put(c)
 				x.remove(model[list[i]])
-				if x.find(list[i]) != c {
+				if x.find(h, list[i]) != c {
 					t.Fatalf("step %d: the connection that came later is not found", step)
 				}
 			}
@@ -66,7 +70,7 @@ func testTable[S keying[ID]](t *testing.T, x *table[ID, S]) {
 			continue
 		}
 		for id, c := range model {
-			if x.find(id) != c {
+			if x.find(h, id) != c {
 				t.Fatalf("step %d: a connection is lost", step)
 			}
 		}
@@ -82,7 +86,8 @@ func testTable[S keying[ID]](t *testing.T, x *table[ID, S]) {
 // TestUsers compares the chains with lists, while connections of a few users come and go.
 func TestUsers(t *testing.T) {
 	t.Parallel()
-	h := &Hub{shards: make([]shard, 2)}
+	h := new(Hub)
+	h.makeShards(2)
 	r := rand.New(rand.NewPCG(3, 4))
 	model := make(map[string]map[*Conn]bool)
 	var list []*Conn
@@ -90,6 +95,7 @@ func TestUsers(t *testing.T) {
 		if r.IntN(2) == 0 || len(list) == 0 {
 			id := fmt.Sprint("user", r.IntN(8))
 			c := &Conn{shard: &h.shards[r.IntN(2)], user: &auth.Identity{UserID: id}}
+			c.number = c.shard.conns.add(c)
 			h.users.add(c)
 			if model[id] == nil {
 				model[id] = make(map[*Conn]bool)
@@ -100,6 +106,7 @@ func TestUsers(t *testing.T) {
 			i := r.IntN(len(list))
 			c := list[i]
 			h.users.remove(c)
+			c.shard.conns.remove(c.number)
 			if c.same != nil {
 				t.Fatalf("step %d: a connection that has left is chained", step)
 			}

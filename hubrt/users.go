@@ -9,6 +9,7 @@ import (
 // users finds the connections of a user. Most users have one, so there is no list of them: the table holds a user's first connection, which is
 // chained to the others.
 type users struct {
+	hub   *Hub // constant
 	parts [256]usersPart
 }
 
@@ -38,7 +39,7 @@ func (u *users) add(c *Conn) {
 	p := u.part(c.user.UserID)
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	first := p.conns.find(c.user.UserID)
+	first := p.conns.find(u.hub, c.user.UserID)
 	if first == nil {
 		p.conns.put(c)
 		return
@@ -92,7 +93,7 @@ func (u *users) loops(dst []int, id string) []int {
 	p := u.part(id)
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	for c := p.conns.find(id); c != nil; c = c.further() {
+	for c := p.conns.find(u.hub, id); c != nil; c = c.further() {
 		if i := c.shard.loop.Index(); !slices.Contains(dst, i) {
 			dst = append(dst, i)
 		}
@@ -105,7 +106,7 @@ func (u *users) on(dst []*Conn, s *shard, id string) []*Conn {
 	p := u.part(id)
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	for c := p.conns.find(id); c != nil; c = c.further() {
+	for c := p.conns.find(u.hub, id); c != nil; c = c.further() {
 		if c.shard == s {
 			dst = append(dst, c)
 		}
