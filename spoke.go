@@ -19,6 +19,8 @@
 package spoke
 
 import (
+	"context"
+
 	"github.com/spokehub/spoke/auth"
 	"github.com/spokehub/spoke/codec"
 	"github.com/spokehub/spoke/hubrt"
@@ -55,6 +57,23 @@ var (
 	ErrSendQueueFull = hubrt.ErrSendQueueFull
 	ErrTooManyGroups = hubrt.ErrTooManyGroups
 )
+
+// What errors.Is finds in the errors of InvokeClient, documented where they are defined.
+var (
+	ErrNotConnected       = hubrt.ErrNotConnected
+	ErrDisconnected       = hubrt.ErrDisconnected
+	ErrInvocationCanceled = hubrt.ErrInvocationCanceled
+	ErrTooManyStreams     = hubrt.ErrTooManyStreams
+	ErrNotSingle          = hubrt.ErrNotSingle
+	ErrInsideConnected    = hubrt.ErrInsideConnected
+	ErrInline             = hubrt.ErrInline
+)
+
+// InvokeClient calls a method of one client, Client or Caller, and returns what it answers. A client may never answer: give ctx a deadline. See
+// Target.Invoke for what happens meanwhile, and for the errors.
+func InvokeClient[T any](ctx context.Context, to Target, method string, args ...any) (T, error) {
+	return hubrt.InvokeClient[T](ctx, to, method, args...)
+}
 
 // Errorf makes a HubError: the only error whose text reaches a client when detailed errors are off.
 func Errorf(format string, a ...any) *HubError { return hubrt.Errorf(format, a...) }

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 	"unsafe"
 
 	"github.com/spokehub/spoke/codec"
@@ -31,12 +32,36 @@ type call struct {
 	nargs  int
 	size   uint32 // what it counts for in mailbox.waitBytes
 	kind   kind
-	last   bool // of its job
+	last   bool          // of its job
+	step   atomic.Uint32 // any goroutine (atomic): who has the calls behind it in its job
 
 	// The worker's answer.
 	out   *buffer // the reply; nil: none
 	err   error   // a hook's failure, or why the result cannot be encoded
 	fatal bool    // the latter
+}
+
+// The values of call.step. The worker and the loop may both want what is behind a call in its job; who changes stepOpen has it.
+const (
+	stepOpen   = iota // nobody yet
+	stepPassed        // the worker, which goes on with them
+	stepCut           // the loop, which has taken them back
+)
+
+// pass returns the next call of the job, for the worker that has run k; nil: there is none, or the loop has taken it back. It comes before k is posted.
+func (k *call) pass() *call {
+	if k.next == nil || !k.step.CompareAndSwap(stepOpen, stepPassed) {
+		return nil
+	}
+	return k.next
+}
+
+// cut takes what is behind k in its job back from the worker; nil: there is nothing, or the worker has passed k. Loop only.
+func (k *call) cut() *call {
+	if k.next == nil || !k.step.CompareAndSwap(stepOpen, stepCut) {
+		return nil
+	}
+	return k.next
 }
 
 var calls = sync.Pool{New: func() any { return new(call) }}

@@ -48,6 +48,11 @@ type CallerClients struct {
 	caller *Conn
 }
 
+// Client is one connection, by its public id.
+func (c CallerClients) Client(id string) Target {
+	return Target{hub: c.hub, kind: toClient, name: id, conn: c.caller}
+}
+
 // Caller is the calling connection.
 func (c CallerClients) Caller() Target { return Target{hub: c.hub, kind: toCaller, conn: c.caller} }
 

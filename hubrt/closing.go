@@ -99,6 +99,9 @@ func (c *Conn) depart() {
 // closedByClient takes a Close message: what the client has sent before is still answered, nothing behind it is read.
 func (c *Conn) closedByClient(m *codec.Message) {
 	c.flags |= flagLeaving
+	if l := c.lively(); l != nil {
+		l.results.drop(c) // there will be no answers: nothing more is read
+	}
 	if m.HasError {
 		c.setEnded(&ending{cause: &Error{string(m.Error)}})
 	}

@@ -54,7 +54,7 @@ func (h *Hub) panicked(c *Context, name string, v any) error {
 // failureLevel is debug for what clients bring about as they like, and would fill the log with: errors that are made for them, limits that they are over, and calls that their going away has ended.
 func failureLevel(c *Context, err error) slog.Level {
 	var forClient *Error
-	if errors.As(err, &forClient) || errors.Is(err, ErrTooManyGroups) || errors.Is(err, ErrSendQueueFull) || c.gone.Load() && errors.Is(err, context.Canceled) {
+	if errors.As(err, &forClient) || errors.Is(err, ErrTooManyGroups) || errors.Is(err, ErrNotConnected) || errors.Is(err, ErrDisconnected) || errors.Is(err, ErrSendQueueFull) || c.gone.Load() && errors.Is(err, context.Canceled) {
 		return slog.LevelDebug
 	}
 	return slog.LevelWarn

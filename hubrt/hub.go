@@ -32,6 +32,7 @@ type Hub struct {
 	registry   registry
 	groups     directory
 	users      users
+	questions  questions
 
 	handshakeTimeout, keepAlive, clientTimeout uint32 // seconds
 }
@@ -180,8 +181,13 @@ func (h *Hub) seal() {
 		return
 	}
 	h.mu.Lock()
+	defer h.mu.Unlock()
+	for _, m := range h.methods.All() {
+		if m.Inline {
+			h.rt.inline.Store(true)
+		}
+	}
 	h.sealed.Store(true)
-	h.mu.Unlock()
 }
 
 // Name is the name that NewHub was given.

@@ -8,6 +8,8 @@ type mailbox struct {
 	scanned uint32  // bytes of in that are known to hold no end of a record
 
 	jobs        uint16 // out with workers
+	asking      uint16 // of these: wait for a client's answer, and have given their place back
+	chain       *call  // the first unfinished call of the one job that may have several; nil: none is out
 	first, last *call  // calls that wait for their predecessors or for a worker
 	calls       uint32 // accepted and not finished
 	waiting     uint32 // of these: not handed to a worker, or behind another there
@@ -106,13 +108,13 @@ func (c *Conn) enqueue(k *call) {
 	c.hub().rt.callsWaiting.Add(1)
 }
 
-// job takes from the mailbox what one worker gets: the calls that have to run one after the other, or, where calls may run side by side, one.
+// job takes from the mailbox what one worker gets: the calls that have to run one after the other, or, where calls run side by side, one.
 func (c *Conn) job() *call {
+	m := c.box
 	n := 1
-	if c.hub().opt.MaxParallelCalls == 1 {
+	if c.hub().opt.MaxParallelCalls == 1 && m.asking == 0 {
 		n = maxJob
 	}
-	m := c.box
 	first := m.first
 	last := first
 	for ; n > 1 && last.next != nil; n-- {
@@ -142,6 +144,18 @@ func (c *Conn) putBack(job *call) {
 	}
 }
 
+// takeBack takes back what a worker has not begun of a job of several calls, since the one that it runs may wait for long. Other workers get it.
+func (c *Conn) takeBack() {
+	m := c.box
+	for k := m.chain; k != nil; k = k.next {
+		if rest := k.cut(); rest != nil {
+			m.chain = nil
+			c.putBack(rest)
+			return
+		}
+	}
+}
+
 // pump hands the workers what may run now; when they have too much already, the connection waits for its turn.
 func (c *Conn) pump() {
 	if !c.is(flagTurn) {
@@ -168,7 +182,7 @@ func (c *Conn) submit(turn bool) (submitted bool) {
 		submitted = true
 	}
 	m := c.box
-	for m != nil && m.first != nil && int(m.jobs) < c.hub().opt.MaxParallelCalls {
+	for m != nil && m.first != nil && int(m.jobs) < c.hub().opt.MaxParallelCalls+int(m.asking) {
 		job := c.job()
 		size := job.size
 		if !pool.submit(job, turn) {
@@ -177,6 +191,9 @@ func (c *Conn) submit(turn bool) (submitted bool) {
 			return submitted
 		}
 		submitted = true
+		if job.next != nil {
+			m.chain = job
+		}
 		m.jobs++
 		m.waiting--
 		m.waitBytes -= size
@@ -200,12 +217,20 @@ func (t *turn) Run(*engine.Loop) {
 func (c *Conn) called(k *call) {
 	m := c.box
 	m.calls--
-	if next := k.next; next != nil {
+	cut := k.step.Load() == stepCut
+	next := k.next
+	if cut {
+		next = nil // it is in the mailbox
+	}
+	if next != nil {
 		// The worker is at it already, or has passed it.
 		m.waiting--
 		m.waitBytes -= next.size
 	}
-	if k.last {
+	if m.chain == k {
+		m.chain = next
+	}
+	if k.last || cut {
 		m.jobs--
 	}
 	c.answer(k)

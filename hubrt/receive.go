@@ -166,7 +166,11 @@ func (c *Conn) throttle() {
 	if c.box.input() && !c.reading() {
 		bytes += len(c.box.in.b)
 	}
-	pause := c.flags&(flagRate|flagTurn|flagFull) != 0 || bytes > limit || c.is(flagPaused) && bytes > limit/2
+	wait := flagRate | flagTurn | flagFull
+	if c.asked() {
+		wait &^= flagTurn // workers may wait for what the client answers
+	}
+	pause := c.flags&wait != 0 || bytes > limit || c.is(flagPaused) && bytes > limit/2
 	switch {
 	case pause == c.is(flagPaused):
 	case c.is(flagLeaving) && pause:

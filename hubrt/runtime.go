@@ -48,6 +48,8 @@ type Runtime struct {
 	published    atomic.Int64
 	refused      atomic.Int64 // sends and joins that found a queue full
 	warned       atomic.Int64 // the second, from 1, of the last warning about it
+	inline       atomic.Bool  // a hub has inline methods
+	questions    atomic.Int64 // of all hubs, that wait for a client's answer
 	callsWaiting atomic.Int64
 	callsRunning atomic.Int64
 }

@@ -15,6 +15,8 @@ type Stats struct {
 	SendBytes    int64 // now: of sends and membership changes that wait for the loops
 	SendsRefused int64 // sends and joins that failed with ErrSendQueueFull
 
+	Questions int64 // now: calls of client methods whose answer is waited for
+
 	CallsWaiting, CallsRunning, Workers int64 // now; inline calls are in none of these
 
 	RateWaits, RateRejects, RateCloses int64 // records over the rate, by limits.Mode
@@ -32,6 +34,7 @@ func (rt *Runtime) Stats() Stats {
 		Connections:  rt.connections.Load(),
 		Published:    rt.published.Load(),
 		SendsRefused: rt.refused.Load(),
+		Questions:    rt.questions.Load(),
 		CallsWaiting: rt.callsWaiting.Load(),
 		CallsRunning: rt.callsRunning.Load(),
 		Workers:      int64(rt.pool.size()),

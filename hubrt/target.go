@@ -11,7 +11,7 @@ import (
 // Target is a set of receivers. It may be kept and used on any goroutine.
 type Target struct {
 	hub    *Hub
-	conn   *Conn // toCaller: the receiver; else one to leave out
+	conn   *Conn // toCaller: the receiver; toClient: who asks, if known (see Invoke); else one to leave out
 	name   string
 	names  []string
 	except []string // ids to leave out

@@ -19,6 +19,7 @@ type pool struct {
 
 	mu       sync.Mutex
 	workers  int         // under mu
+	lent     int         // under mu: places of workers that wait for a client; see lend
 	idle     []*worker   // under mu: the last one is used first, so that the others may end
 	queue    ring[*call] // under mu; empty while workers are idle or could be started
 	turns    ring[*Conn] // under mu: connections that wait for room in the queue, first come first served; each is in it once
@@ -32,7 +33,7 @@ type pool struct {
 type worker struct {
 	args  method.Args
 	jobs  chan *call // has room for one; nil: end
-	job   *call      // the calls of the present job that it has not begun
+	job   *call      // the calls of the present job that have not ended
 	since uint32     // under pool.mu: when it became idle, in ticks
 }
 
@@ -66,7 +67,7 @@ func (p *pool) submit(job *call, turn bool) bool {
 		p.rt.begin()
 		w.jobs <- job // has room for one
 		return true
-	case p.workers < p.max:
+	case p.workers < p.max+p.lent:
 		p.workers++
 		p.rt.begin()
 		p.start(job)
@@ -130,9 +131,7 @@ func (p *pool) lost(w *worker) {
 // run runs the calls of a job one after the other. Each reply is posted at once: the next call may block.
 func (p *pool) run(w *worker, job *call) {
 	for w.job = job; w.job != nil; {
-		k := w.job
-		w.job = k.next // k is the loop's once it is posted
-		p.runOne(w, k)
+		p.runOne(w, w.job)
 	}
 	p.rt.done()
 }
@@ -152,6 +151,7 @@ func (p *pool) runOne(w *worker, k *call) {
 		if isCall {
 			p.rt.callsRunning.Add(-1)
 		}
+		w.job = k.pass() // k is the loop's once it is posted
 		s.loop.Post(k)
 	}()
 	k.work(&w.args)
@@ -161,6 +161,11 @@ func (p *pool) runOne(w *worker, k *call) {
 // take returns the next job; nil: the worker is to end.
 func (p *pool) take(w *worker) *call {
 	p.mu.Lock()
+	if p.workers > p.max+p.lent { // others have taken its place while it waited for a client
+		p.leave()
+		p.mu.Unlock()
+		return nil
+	}
 	if job, ok := p.queue.pop(); ok {
 		p.wake()
 		p.mu.Unlock()
@@ -180,6 +185,35 @@ func (p *pool) take(w *worker) *call {
 	p.wake()
 	p.mu.Unlock()
 	return <-w.jobs
+}
+
+// maxLent is how many places are lent at most, in times the number of workers. Over it a worker that waits for a client keeps its place.
+const maxLent = 16
+
+// lend gives the place of a worker that waits for a client's answer to another one: clients that are slow to answer, or never do, would otherwise hold all
+// workers. It reports whether reclaim is due when the wait is over; then both go on, and one of them ends after its job.
+func (p *pool) lend() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.lent >= maxLent*p.max {
+		return false
+	}
+	p.lent++
+	if p.workers < p.max+p.lent {
+		if job, ok := p.queue.pop(); ok {
+			p.workers++
+			p.start(job)
+			p.wake()
+		}
+	}
+	return true
+}
+
+// reclaim ends a lend.
+func (p *pool) reclaim() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.lent--
 }
 
 // wake gives turns while there is room in the queue's lower half. Under mu.

@@ -2,6 +2,7 @@ package hubs
 
 import (
 	"encoding/json"
+	"errors"
 	"math"
 	"strings"
 	"time"
@@ -15,7 +16,7 @@ const (
 	maxWait = time.Minute
 )
 
-// Probe has the probe methods that need neither streams nor client results.
+// Probe has the probe methods that need no streams.
 type Probe struct{}
 
 // Echo returns its argument, null included.
@@ -167,4 +168,18 @@ func duration(ms int) (time.Duration, error) {
 		return 0, spoke.Errorf("%d ms: want 0 to %d", ms, maxWait/time.Millisecond)
 	}
 	return time.Duration(ms) * time.Millisecond, nil
+}
+
+// AskMe asks the caller for a text. The context that ends with the connection will do: the recordings answer, or go.
+func (Probe) AskMe(c *spoke.Context) string {
+	text, err := spoke.InvokeClient[string](c, c.Clients().Caller(), "Result")
+	if err == nil {
+		return "got:" + text
+	}
+	name := "error"
+	var named interface{ ErrorName() string }
+	if errors.As(err, &named) {
+		name = named.ErrorName()
+	}
+	return name + ":" + err.Error()
 }
