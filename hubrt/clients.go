@@ -44,9 +44,12 @@ func (c Clients) Users(ids ...string) Target {
 
 // CallerClients adds the selectors that need a caller.
 type CallerClients struct {
-	Clients
+	selectors
 	caller *Conn
 }
+
+// selectors is Clients under a name that, embedded, does not hide its method Clients.
+type selectors = Clients
 
 // Client is one connection, by its public id.
 func (c CallerClients) Client(id string) Target {

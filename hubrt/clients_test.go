@@ -94,7 +94,7 @@ func TestSelectors(t *testing.T) {
 				}
 				inner := tt.inner
 				if inner == nil {
-					inner = func(c CallerClients, cs all) Target { return tt.pick(c.Clients, cs) }
+					inner = func(c CallerClients, cs all) Target { return tt.pick(c.selectors, cs) }
 				}
 				errs := make(chan error, 1)
 				for _, inline := range []bool{false, true} {
