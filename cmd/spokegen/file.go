@@ -1,0 +1,196 @@
+package main
+
+import (
+	"fmt"
+	"go/types"
+	"maps"
+	"slices"
+	"strings"
+)
+
+// writer writes the declarations. It writes them twice: the first time to learn which types they need, which then get their names.
+type writer struct {
+	*program
+	opt   options
+	needs map[string]*types.Named // by full name
+	queue []*types.Named          // those whose own needs are not known yet
+	names map[string]string       // by full name, and by role and full name for hubs and their clients; empty the first time
+	depth int                     // of pointers
+}
+
+func newWriter(p *program, opt options) *writer {
+	return &writer{program: p, opt: opt, needs: map[string]*types.Named{}}
+}
+
+// declare is the name of a type that the file declares.
+func (w *writer) declare(t *types.Named) string {
+	key := fullName(t)
+	if w.needs[key] == nil {
+		w.needs[key] = t
+		w.queue = append(w.queue, t)
+	}
+	return w.names[key]
+}
+
+// file is the whole text.
+func (w *writer) file(hubs []hub) []byte {
+	for _, h := range hubs {
+		w.hub(h)
+	}
+	for len(w.queue) > 0 {
+		t := w.queue[0]
+		w.queue = w.queue[1:]
+		w.declaration("", t)
+	}
+	w.assignNames(hubs)
+
+	var b strings.Builder
+	b.WriteString(head)
+	clients := map[string]bool{}
+	for _, h := range hubs {
+		b.WriteString("\n" + w.connection(h) + "\n" + w.hub(h))
+		if h.client != nil && !clients[fullObject(h.client.obj)] {
+			clients[fullObject(h.client.obj)] = true
+			b.WriteString("\n" + w.client(h.client))
+		}
+	}
+	byName := map[string]*types.Named{}
+	for key, t := range w.needs {
+		byName[w.names[key]] = t
+	}
+	for _, name := range slices.Sorted(maps.Keys(byName)) {
+		b.WriteString("\n" + w.declaration(name, byName[name]))
+	}
+	b.WriteString(tail)
+	return []byte(b.String())
+}
+
+// assignNames names hubs and clients first, for it is they that a program imports.
+func (w *writer) assignNames(hubs []hub) {
+	used := map[string]bool{}
+	for _, n := range taken {
+		used[n] = true
+	}
+	var claims []claim
+	add := func(key, name string, obj *types.TypeName) {
+		if !slices.ContainsFunc(claims, func(c claim) bool { return c.key == key }) {
+			claims = append(claims, claim{key, name, wordsOf(obj.Pkg())})
+		}
+	}
+	for _, h := range hubs {
+		stem := strings.TrimSuffix(exportedName(h.obj.Name()), "Hub")
+		add("hub "+fullObject(h.obj), stem+"Hub", h.obj)
+		add("connection "+fullObject(h.obj), stem+"Connection", h.obj)
+		if h.client != nil {
+			add("client "+fullObject(h.client.obj), exportedName(h.client.obj.Name()), h.client.obj)
+		}
+	}
+	w.names = assign(claims, used)
+	claims = nil
+	for key, t := range w.needs {
+		add(key, typeWords(t), t.Obj())
+	}
+	maps.Copy(w.names, assign(claims, used))
+}
+
+func fullObject(obj *types.TypeName) string { return obj.Pkg().Path() + "." + obj.Name() }
+
+// hub declares what clients can call.
+func (w *writer) hub(h hub) string {
+	name := w.names["hub "+fullObject(h.obj)]
+	doc := fmt.Sprintf("What clients can call on the hub %s.", h.obj.Name())
+	if d := w.doc(h.obj); d != "" {
+		doc += "\n\n" + d
+	}
+	return w.methods(name, doc, h.methods)
+}
+
+// client declares what the server calls.
+func (w *writer) client(c *client) string {
+	doc := w.doc(c.obj)
+	if doc == "" {
+		doc = "What the server calls on clients."
+	}
+	return w.methods(w.names["client "+fullObject(c.obj)], doc, c.methods)
+}
+
+func (w *writer) methods(name, doc string, methods []method) string {
+	var b strings.Builder
+	b.WriteString(jsdoc("", doc))
+	fmt.Fprintf(&b, "export interface %s {\n", name)
+	for _, m := range methods {
+		b.WriteString(jsdoc("  ", m.doc))
+		names := parameterNames(m.params)
+		var params []string
+		for i, p := range m.params {
+			s := w.of(p.typ)
+			switch {
+			case p.stream:
+				params = append(params, fmt.Sprintf("%s: IStreamResult<%s>", names[i], s.text))
+			case p.rest:
+				params = append(params, fmt.Sprintf("...%s: %s[]", names[i], s.part()))
+			default:
+				params = append(params, names[i]+": "+s.text)
+			}
+		}
+		result := "void"
+		if m.result != nil {
+			result = w.of(m.result).text
+		}
+		if m.stream {
+			result = "IStreamResult<" + result + ">"
+		}
+		fmt.Fprintf(&b, "  %s(%s): %s;\n", property(m.name), strings.Join(params, ", "), result)
+	}
+	b.WriteString("}\n")
+	return b.String()
+}
+
+// connection declares a HubConnection whose methods know the hub.
+func (w *writer) connection(h hub) string {
+	name, hub := w.names["connection "+fullObject(h.obj)], w.names["hub "+fullObject(h.obj)]
+	doc := jsdoc("", fmt.Sprintf("A connection to the hub %s: declare a HubConnection as one, and the compiler checks its calls.", h.obj.Name()))
+	if h.client == nil {
+		return doc + fmt.Sprintf("export interface %s extends Omit<HubConnection, \"invoke\" | \"send\" | \"stream\">, HubCalls<%s> {}\n", name, hub)
+	}
+	return doc + fmt.Sprintf("export interface %s\n  extends Omit<HubConnection, \"invoke\" | \"send\" | \"stream\" | \"on\" | \"off\">,\n    HubCalls<%s>,\n    ClientCalls<%s> {}\n",
+		name, hub, w.names["client "+fullObject(h.client.obj)])
+}
+
+const head = `// Code generated by spokegen; DO NOT EDIT.
+
+import type { HubConnection, IStreamResult } from "@microsoft/signalr";
+`
+
+// tail is the same in every file: the methods of HubConnection for any hub and any client. The types are chosen so that the compiler's message names
+// the wrong argument, and not all that could have been meant, as it does for overloads.
+const tail = `
+/** What a connection can ask of its hub. */
+export interface HubCalls<Hub> {
+  /** Calls a hub method; the promise has its result, or fails with its error. */
+  invoke<M extends HubMethodName<Hub>>(methodName: M, ...args: HubArguments<Hub[M]>): Promise<HubResult<Hub[M]>>;
+  /** Calls a hub method and does not wait for it; the promise ends when the call has been sent. */
+  send<M extends HubMethodName<Hub>>(methodName: M, ...args: HubArguments<Hub[M]>): Promise<void>;
+  /** Calls a hub method whose result is a stream. */
+  stream<M extends HubStreamName<Hub>>(methodName: M, ...args: HubArguments<Hub[M]>): IStreamResult<HubItem<Hub[M]>>;
+}
+
+/** What a hub can ask of its clients. */
+export interface ClientCalls<Client> {
+  /** Sets a handler of a call of the server; what it returns is the answer, where the server wants one. */
+  on<M extends keyof Client & string>(methodName: M, newMethod: ClientHandler<Client[M]>): void;
+  /** Takes a handler away, or all of a method. */
+  off<M extends keyof Client & string>(methodName: M, method?: ClientHandler<Client[M]>): void;
+}
+
+type HubStreamName<Hub> = { [M in keyof Hub]: Hub[M] extends (...args: any[]) => IStreamResult<any> ? M : never }[keyof Hub] & string;
+type HubMethodName<Hub> = Exclude<keyof Hub, HubStreamName<Hub>> & string;
+type HubArguments<Method> = Method extends (...args: infer Args) => any ? Args : never;
+type HubResult<Method> = Method extends (...args: any[]) => infer Result ? Result : never;
+type HubItem<Method> = Method extends (...args: any[]) => IStreamResult<infer Item> ? Item : never;
+type ClientHandler<Method> = Method extends (...args: infer Args) => infer Result
+  ? (...args: Args) => [Result] extends [void] ? void : Result | Promise<Result>
+  : never;
+
+export {};
+`
