@@ -34,8 +34,8 @@ func TestIdleMemory(t *testing.T) {
 	links0 := n * (int(unsafe.Sizeof(nullLink{})) + 24) // the test's own
 	each := (int(after.HeapAlloc) - int(before.HeapAlloc) - links0) / n
 	t.Logf("an idle connection costs %d bytes of heap", each)
-	if each > 205 && !raceDetector {
-		t.Errorf("an idle connection costs %d bytes of heap, want at most 205", each)
+	if each > 185 && !raceDetector {
+		t.Errorf("an idle connection costs %d bytes of heap, want at most 185", each)
 	}
 	runtime.KeepAlive(links)
 	r.closeNull(conns)

@@ -67,15 +67,16 @@ type Conn struct {
 	state     state
 	transport Transport // constant
 	framing   Framing   // constant
+	userKind  userKind  // constant; see setUser
 	pingAt    uint32    // second of the next ping; before: when the handshake must be done; leaving: when the patience with running calls ends
 	seen      uint32    // second of the client's last message
 	meter     uint32    // place in the shard's meters, from 1; 0: the token buckets are full
 	number    uint32    // in the shard's roster; constant
 
-	remote address        // constant; see rare.remote
-	id     ID             // constant
-	user   *auth.Identity // constant; nil: anonymous
-	same   *sameUser      // under the mu of the user's part of the hub's users; nil: the user has no other connection
+	remote address   // constant; see rare.remote
+	id     ID        // constant
+	user   userRef   // constant; nil: anonymous; see setUser
+	same   *sameUser // under the mu of the user's part of the hub's users; nil: the user has no other connection
 
 	subs subscriptions
 }
@@ -93,7 +94,8 @@ func (c *Conn) Begin(h *Hub, link Link, p Peer) {
 	h.seal()
 	s := &h.shards[link.Loop().Index()]
 	c.link, c.shard = link, s
-	c.id, c.user, c.transport, c.framing = p.ID, p.User, p.Transport, p.Framing
+	c.id, c.transport, c.framing = p.ID, p.Transport, p.Framing
+	c.setUser(p.User)
 	var fits bool
 	if c.remote, fits = packAddress(p.Remote); p.Head != nil || !fits {
 		c.alter(func(r *rare) {

@@ -90,14 +90,12 @@ func (c *Context) ConnectionID() string { return c.id.String() }
 
 // UserID is "" for an anonymous client.
 func (c *Context) UserID() string {
-	if c.user == nil {
-		return ""
-	}
-	return c.user.UserID
+	return (*Conn)(c).userID()
 }
 
-// User is nil for an anonymous client. It must not be changed.
-func (c *Context) User() *auth.Identity { return c.user }
+// User is nil for an anonymous client. It must not be changed. An identity that is nothing but a user id is kept as that, and made anew for each
+// call: it equals the Authenticator's, and is not the same.
+func (c *Context) User() *auth.Identity { return (*Conn)(c).identity() }
 
 // Remote is the client's address; invalid where there is none, as on unix sockets.
 func (c *Context) Remote() netip.AddrPort {

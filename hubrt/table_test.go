@@ -94,7 +94,8 @@ func TestUsers(t *testing.T) {
 	for step := range 4000 {
 		if r.IntN(2) == 0 || len(list) == 0 {
 			id := fmt.Sprint("user", r.IntN(8))
-			c := &Conn{shard: &h.shards[r.IntN(2)], user: &auth.Identity{UserID: id}}
+			c := &Conn{shard: &h.shards[r.IntN(2)]}
+			c.setUser(&auth.Identity{UserID: id})
 			c.number = c.shard.conns.add(c)
 			h.users.add(c)
 			if model[id] == nil {
@@ -110,7 +111,7 @@ func TestUsers(t *testing.T) {
 			if c.same != nil {
 				t.Fatalf("step %d: a connection that has left is chained", step)
 			}
-			delete(model[c.user.UserID], c)
+			delete(model[c.userID()], c)
 			list[i] = list[len(list)-1]
 			list = list[:len(list)-1]
 		}

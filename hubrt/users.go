@@ -25,7 +25,7 @@ type sameUser struct { // under the part's mu
 
 type byUser struct{}
 
-func (byUser) of(c *Conn) string     { return c.user.UserID }
+func (byUser) of(c *Conn) string     { return c.userID() }
 func (byUser) hash(id string) uint64 { return maphash.String(directorySeed, id) }
 func (byUser) same(a, b string) bool { return a == b }
 
@@ -36,10 +36,10 @@ func (u *users) part(id string) *usersPart {
 
 // add is for a connection that has a user id.
 func (u *users) add(c *Conn) {
-	p := u.part(c.user.UserID)
+	p := u.part(c.userID())
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	first := p.conns.find(u.hub, c.user.UserID)
+	first := p.conns.find(u.hub, c.userID())
 	if first == nil {
 		p.conns.put(c)
 		return
@@ -56,7 +56,7 @@ func (u *users) add(c *Conn) {
 
 // remove undoes add.
 func (u *users) remove(c *Conn) {
-	p := u.part(c.user.UserID)
+	p := u.part(c.userID())
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if c.same == nil {
