@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/spokehub/spoke/auth"
+	"github.com/spokehub/spoke/codec"
 	"github.com/spokehub/spoke/endpoint"
 	"github.com/spokehub/spoke/engine"
 	"github.com/spokehub/spoke/hubrt"
@@ -137,6 +138,7 @@ func (c *Config) RegisterFlags(fs *flag.FlagSet) {
 	num(&h.InputBuffer, "input-buffer", "unread input of one client before it is slowed down (default 64 KiB)")
 	num(&h.MaxParallelCalls, "parallel-calls", "calls of one client that run at once (default 1)")
 	num(&h.MaxGroups, "max-groups", "groups that one connection may be in (default 1000)")
+	fs.Var((*protocols)(&h.Protocols), "protocols", "hub protocols, separated by commas: json, messagepack (default: both)")
 	yes(&h.DetailedErrors, "detailed-errors", "tell clients the text of errors: for development only, it may give secrets away")
 	yes(&h.DropRequest, "drop-request", "free each connection's HTTP request once it is connected (saves its size in memory)")
 	rate(&h.Rates.Messages, "rate-messages", "messages a second from one client (default 0: no limit)")
@@ -182,6 +184,40 @@ func (l *list) Set(s string) error {
 			*l = append(*l, w)
 		}
 	}
+	return nil
+}
+
+// protocols is a flag of comma-separated names of hub protocols.
+type protocols []codec.Protocol
+
+func (p *protocols) String() string {
+	var names []string
+	for _, q := range *p {
+		if q != nil {
+			names = append(names, q.Name())
+		}
+	}
+	return strings.Join(names, ",")
+}
+
+// Set takes names in any case; none at all are the default.
+func (p *protocols) Set(s string) error {
+	var names list
+	if err := names.Set(s); err != nil {
+		return err
+	}
+	var chosen []codec.Protocol
+	for _, name := range names {
+		switch strings.ToLower(name) {
+		case codec.JSON.Name():
+			chosen = append(chosen, codec.JSON)
+		case codec.MessagePack.Name():
+			chosen = append(chosen, codec.MessagePack)
+		default:
+			return fmt.Errorf("%q is no hub protocol: want json, messagepack or both, separated by a comma", name)
+		}
+	}
+	*p = chosen
 	return nil
 }
 

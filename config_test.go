@@ -24,7 +24,8 @@ func TestFlagsAndEnvironment(t *testing.T) {
 	t.Setenv("SPOKE_KEEP_ALIVE", "3s")
 	t.Setenv("SPOKE_RATE_MODE", "close")
 	t.Setenv("SPOKE_DETAILED_ERRORS", "true")
-	cfg, err := parse(t, "-max-message", "2000", "-loops", "3", "-rate-messages", "2.5", "-allowed-origins", "https://a.example, https://b.example")
+	t.Setenv("SPOKE_PROTOCOLS", "json")
+	cfg, err := parse(t, "-protocols", "MessagePack, json", "-max-message", "2000", "-loops", "3", "-rate-messages", "2.5", "-allowed-origins", "https://a.example, https://b.example")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -33,6 +34,9 @@ func TestFlagsAndEnvironment(t *testing.T) {
 	}
 	if cfg.Hub.KeepAliveInterval != 3*time.Second || cfg.Hub.Rates.Mode != spoke.Close || !cfg.Hub.DetailedErrors {
 		t.Errorf("the variables were not taken: %+v", cfg.Hub.Options)
+	}
+	if !slices.Equal(cfg.Hub.Protocols, []spoke.Protocol{spoke.MessagePack, spoke.JSON}) {
+		t.Errorf("Protocols are %v", cfg.Hub.Protocols)
 	}
 	if cfg.Engine.Loops != 3 || cfg.Hub.Rates.Messages != 2.5 || !slices.Equal(cfg.Hub.AllowedOrigins, []string{"https://a.example", "https://b.example"}) {
 		t.Errorf("the flags were not taken: %+v", cfg)
@@ -75,7 +79,7 @@ func TestBadEnvironment(t *testing.T) {
 }
 
 func TestBadFlags(t *testing.T) {
-	for _, args := range [][]string{{"-max-message", "x"}, {"-keep-alive", "3"}, {"-rate-mode", "never"}, {"-nonsense"}} {
+	for _, args := range [][]string{{"-max-message", "x"}, {"-keep-alive", "3"}, {"-rate-mode", "never"}, {"-protocols", "json,xml"}, {"-nonsense"}} {
 		if _, err := parse(t, args...); err == nil {
 			t.Errorf("%v passed", args)
 		}
@@ -94,6 +98,7 @@ func TestBadConfig(t *testing.T) {
 		{"backend", func(c *spoke.Config) { c.Engine.Backend = "kqueue" }, []string{"kqueue", "epoll"}},
 		{"loops", func(c *spoke.Config) { c.Engine.Loops = -1 }, []string{"Loops"}},
 		{"hub options", func(c *spoke.Config) { c.Hub.ClientTimeout = -time.Second }, []string{"ClientTimeout"}},
+		{"protocols", func(c *spoke.Config) { c.Hub.Protocols = []spoke.Protocol{spoke.JSON, spoke.JSON} }, []string{"json", "twice"}},
 		{"rates", func(c *spoke.Config) { c.Hub.Rates.Messages = -1 }, []string{"Messages"}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

@@ -43,6 +43,13 @@ type (
 	Authenticator = auth.Authenticator
 	Rates         = limits.Rates
 	Tree          = codec.Tree
+	Protocol      = codec.Protocol
+)
+
+// The hub protocols, for HubOptions.Protocols.
+var (
+	JSON        = codec.JSON
+	MessagePack = codec.MessagePack
 )
 
 // What happens to a client over its rates.

@@ -37,7 +37,7 @@ type Options struct {
 	RequireUser    bool // the endpoint answers 401 to anonymous requests
 	DropRequest    bool // free the request after the connected event; Context.Request is nil then
 	Rates          limits.Rates
-	Protocols      []codec.Protocol          // default JSON; at most three
+	Protocols      []codec.Protocol          // default JSON and MessagePack; at most three. A client picks one in its handshake; a broadcast is encoded once for each in use
 	Methods        map[string]method.Options // by Go method name
 }
 
@@ -93,7 +93,7 @@ func (o Options) resolve() (Options, *limits.Limiter, error) {
 	number("MaxGroups", &o.MaxGroups, defaultMaxGroups, maxGroups)
 
 	if len(o.Protocols) == 0 {
-		o.Protocols = []codec.Protocol{codec.JSON}
+		o.Protocols = []codec.Protocol{codec.JSON, codec.MessagePack}
 	} else {
 		o.Protocols = slices.Clone(o.Protocols)
 	}

@@ -18,7 +18,7 @@ func TestOptions(t *testing.T) {
 		bubble(t, rigConfig{}, func(r *rig) {
 			o := r.hub(nil, Options{}).Options()
 			if o.HandshakeTimeout != 15*time.Second || o.KeepAliveInterval != 15*time.Second || o.ClientTimeout != 30*time.Second ||
-				o.MaxMessage != 32768 || o.InputBuffer != 65536 || o.MaxParallelCalls != 1 || o.MaxGroups != 1000 || len(o.Protocols) != 1 {
+				o.MaxMessage != 32768 || o.InputBuffer != 65536 || o.MaxParallelCalls != 1 || o.MaxGroups != 1000 || len(o.Protocols) != 2 || o.Protocols[0] != codec.JSON || o.Protocols[1] != codec.MessagePack {
 				t.Errorf("%+v", o)
 			}
 		})

@@ -85,7 +85,7 @@ var scalarKinds = map[reflect.Type]kind{
 // The texts of the wire contract, section 10.
 const countText = "Invocation provides %d argument(s) but target expects %d."
 
-var errBinding = codec.Malformed("Error binding arguments. Make sure that the types of the provided values match the types of the hub method being invoked.")
+var errBinding = codec.ErrBinding
 
 // Bind binds the raw arguments of a call (codec.Message.Args and NArgs) and leaves them in a, which it resets first. Bound values
 // share no memory with raw. Errors are *codec.Error with the texts of the wire contract, section 10; the count is checked

@@ -6,19 +6,21 @@ import (
 	"fmt"
 	"strings"
 	"time"
+
+	"github.com/vmihailenco/msgpack/v5"
 )
 
-// Complex is the recordings' object with a value of each kind.
+// Complex is the recordings' object with a value of each kind. MessagePack has .NET's own names of its members.
 type Complex struct {
-	Name  *string `json:"name"`
-	Value int32   `json:"value"`
-	When  When    `json:"when"`
-	Bytes []byte  `json:"bytes"`
-	ID    UUID    `json:"id"`
-	Color Color   `json:"color"`
+	Name  *string `json:"name" msgpack:"Name"`
+	Value int32   `json:"value" msgpack:"Value"`
+	When  When    `json:"when" msgpack:"When"`
+	Bytes []byte  `json:"bytes" msgpack:"Bytes"`
+	ID    UUID    `json:"id" msgpack:"Id"`
+	Color Color   `json:"color" msgpack:"Color"`
 }
 
-// Color is a number in JSON.
+// Color is a number in JSON, and its name in MessagePack.
 type Color int32
 
 // The colors.
@@ -26,6 +28,31 @@ const (
 	Red   Color = 0
 	Green Color = 1
 )
+
+var colorNames = [...]string{Red: "Red", Green: "Green"}
+
+// EncodeMsgpack writes the name.
+func (c Color) EncodeMsgpack(e *msgpack.Encoder) error {
+	if c < 0 || int(c) >= len(colorNames) {
+		return e.EncodeInt(int64(c))
+	}
+	return e.EncodeString(colorNames[c])
+}
+
+// DecodeMsgpack reads the name, with regard to case.
+func (c *Color) DecodeMsgpack(d *msgpack.Decoder) error {
+	name, err := d.DecodeString()
+	if err != nil {
+		return err
+	}
+	for i, n := range colorNames {
+		if n == name {
+			*c = Color(i)
+			return nil
+		}
+	}
+	return fmt.Errorf("%q is no color: want %q", name, colorNames)
+}
 
 // When is a date and time that may be without a zone, as .NET's DateTime is; the zero value is 0001-01-01T00:00:00 without zone.
 type When struct {
@@ -62,6 +89,19 @@ func (w *When) UnmarshalJSON(p []byte) error {
 		}
 	}
 	*w = When{t, zone}
+	return nil
+}
+
+// EncodeMsgpack writes a timestamp.
+func (w When) EncodeMsgpack(e *msgpack.Encoder) error { return e.EncodeTime(w.Time) }
+
+// DecodeMsgpack reads a timestamp, which is UTC.
+func (w *When) DecodeMsgpack(d *msgpack.Decoder) error {
+	t, err := d.DecodeTime()
+	if err != nil {
+		return err
+	}
+	*w = When{t.UTC(), true}
 	return nil
 }
 

@@ -1,7 +1,6 @@
 package hubs
 
 import (
-	"encoding/json"
 	"errors"
 	"math"
 	"strings"
@@ -23,7 +22,7 @@ type Probe struct{}
 func (Probe) Echo(text *string) *string { return text }
 
 // EchoAny returns its argument as it came: equal members, digits and all.
-func (Probe) EchoAny(value json.RawMessage) json.RawMessage { return value }
+func (Probe) EchoAny(value Verbatim) Verbatim { return value }
 
 // EchoComplex returns its argument, null included.
 func (Probe) EchoComplex(value *Complex) *Complex { return value }
