@@ -6,9 +6,9 @@ BIN := $(CURDIR)/.bin
 OUT := $(CURDIR)/.out
 FUZZTIME ?= 1m
 
-.PHONY: test format vet lint test-go test-js fuzz bench bench-go crosscheck clean setup-js chromium
+.PHONY: test format vet lint test-go test-js test-ts fuzz bench bench-go crosscheck clean setup-js chromium
 
-test: format vet lint test-go test-js
+test: format vet lint test-go test-js test-ts
 	@scripts/count.sh $(OUT)
 
 format: ## gofmt would change nothing
@@ -33,9 +33,11 @@ test-go: $(BIN)/gotestsum ## all Go tests and fuzz seeds with the race detector,
 	$(BIN)/gotestsum --format pkgname-and-test-fails --jsonfile $(OUT)/go-race.json -- -race -count=1 -timeout 15m ./...
 	$(BIN)/gotestsum --format pkgname-and-test-fails --jsonfile $(OUT)/go.json -- -count=1 -timeout 15m ./...
 
-setup-js: ## the official clients, by lock file
+setup-js: ## the official clients and the TypeScript compiler, by lock file
 	@command -v node >/dev/null || { echo "make test needs Node.js 20 or later with npm: install it (Debian: apt-get install nodejs npm)"; exit 1; }
-	cd interop/js && { cmp -s package-lock.json node_modules/.installed || { npm ci --no-audit --no-fund && cp package-lock.json node_modules/.installed; }; }
+	@for folder in interop/js examples/typescript; do \
+		( cd $$folder; cmp -s package-lock.json node_modules/.installed || { npm ci --no-audit --no-fund && cp package-lock.json node_modules/.installed; } ); \
+	done
 
 chromium: ## Debian's Chromium
 	@scripts/chromium.sh
@@ -44,6 +46,11 @@ test-js: setup-js chromium ## the official JavaScript clients in Node and in Chr
 	@mkdir -p $(OUT)
 	$(GO) build -o $(OUT)/spoked ./cmd/spoked
 	cd interop/js && SPOKED=$(OUT)/spoked npm test 2>&1 | tee $(OUT)/js.txt
+
+test-ts: setup-js ## the declarations of spokegen, judged by the TypeScript compiler, and a compiled client with its Go program
+	@mkdir -p $(OUT)
+	$(GO) build -o $(OUT)/typescript ./examples/typescript
+	cd examples/typescript && EXAMPLE=$(OUT)/typescript npm test 2>&1 | tee $(OUT)/ts.txt
 
 fuzz: ## each fuzz target for FUZZTIME
 	@scripts/fuzz.sh $(FUZZTIME)
@@ -59,4 +66,4 @@ crosscheck: ## what loadgen says against wrk and the server's counters
 	$(GO) run ./benchmarks/crosscheck -wrk="$$(command -v wrk || true)" $(CROSSCHECKFLAGS)
 
 clean:
-	rm -rf $(BIN) $(OUT) interop/js/node_modules interop/js/out
+	rm -rf $(BIN) $(OUT) interop/js/node_modules interop/js/out examples/typescript/node_modules examples/typescript/out

@@ -3,7 +3,7 @@
 set -eu
 out=$1
 count() { cat "$out"/go-race.json "$out"/go.json | grep -c "\"Action\":\"$1\",.*\"Test\":" || true; }
-js() { sed -n "s/^# $1 //p; s/^ℹ $1 //p" "$out/js.txt" | awk '{n += $1} END {print n + 0}'; }
+js() { sed -n "s/^# $1 //p; s/^ℹ $1 //p" "$out/js.txt" "$out/ts.txt" | awk '{n += $1} END {print n + 0}'; }
 passed=$(($(count pass) + $(js pass)))
 failed=$(($(count fail) + $(js fail)))
 skipped=$(($(count skip) + $(js skipped)))
