@@ -250,4 +250,4 @@ type clause struct {
 	run  func(t *testing.T, w *world)
 }
 
-var contract = slices.Concat(inputClauses, closeClauses, outputClauses, handoverClauses, loopClauses, guardClauses)
+var contract = slices.Concat(inputClauses, closeClauses, outputClauses, messageClauses, handoverClauses, loopClauses, guardClauses)

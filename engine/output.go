@@ -36,7 +36,7 @@ func (c *Conn) Send(f *Frame) {
 // Close it does nothing.
 func (c *Conn) Write(p []byte) { c.WriteMessage(nil, p) }
 
-// WriteMessage is Write for a message in two parts: a transport's header and its payload.
+// WriteMessage is Write for a message in two parts: a transport's header and its payload. More can be added to the message as long as it waits: see LastMessage.
 func (c *Conn) WriteMessage(header, payload []byte) {
 	if c.flags&(flagDead|flagClosing) != 0 || len(header)+len(payload) == 0 {
 		return
@@ -45,8 +45,12 @@ func (c *Conn) WriteMessage(header, payload []byte) {
 	if !c.admit(o) {
 		return
 	}
-	c.append(o, header)
-	c.append(o, payload)
+	n := len(header) + len(payload)
+	c.append(o, header, n)
+	c.append(o, payload, 0)
+	if t := o.tail(); len(header) > 0 && n <= len(t.b) { // not in two buffers
+		o.message = int32(len(t.b)-n) + 1
+	}
 	c.queued(o)
 }
 
@@ -54,16 +58,17 @@ func (c *Conn) WriteMessage(header, payload []byte) {
 // one write(2) instead of a writev (seen in the profile of loadgen echo -depth 8).
 const tailSize = 1 << 10
 
-// append adds p to the tail of copied bytes.
-func (c *Conn) append(o *outQueue, p []byte) {
+// append adds p to the tail of copied bytes. If that takes a new buffer, it is one for n bytes, of which p is the beginning.
+func (c *Conn) append(o *outQueue, p []byte, n int) {
+	o.message = 0
 	if t := o.tail(); t != nil {
-		n := min(len(p), cap(t.b)-len(t.b))
-		t.b = append(t.b, p[:n]...)
-		o.bytes += n
-		p = p[n:]
+		k := min(len(p), cap(t.b)-len(t.b))
+		t.b = append(t.b, p[:k]...)
+		o.bytes += k
+		p = p[k:]
 	}
 	if len(p) > 0 {
-		b := c.loop.buffers.get(max(len(p), tailSize))
+		b := c.loop.buffers.get(max(len(p), n, tailSize))
 		b.b = append(b.b, p...)
 		o.owned += cap(b.b)
 		o.push(piece{own: b}, len(p))

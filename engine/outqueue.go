@@ -20,6 +20,7 @@ type outQueue struct {
 	off      int    // bytes of it that have
 	bytes    int    // that wait
 	owned    int    // size of the buffers of copied bytes
+	message  int32  // where in the tail's buffer the last message begins, counted from 1; 0: what was queued last is none that can be added to
 	stalled  int32  // index in Loop.stalled; -1: not over the cap
 	progress uint32 // second at which the kernel last took something
 }
@@ -84,6 +85,7 @@ func (o *outQueue) beyond() int {
 }
 
 func (o *outQueue) push(p piece, n int) {
+	o.message = 0
 	o.pieces = append(o.pieces, p)
 	o.bytes += n
 }

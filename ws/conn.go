@@ -78,14 +78,25 @@ func (c *Conn) Send(f *engine.Frame) {
 	}
 }
 
-// Write sends payload, copied, as one message. After Close it does nothing.
+// Write sends payload, copied, as one message, or as a part of one: it is added to the message before it, if that is of the same kind and still waits to leave, and both
+// together are not more than joinMax. So what is sent in one iteration of the loop leaves in one message. After Close it does nothing.
 func (c *Conn) Write(isBinary bool, payload []byte) {
 	if c.phase != phaseOpen {
 		return
 	}
 	var h [MaxHeader]byte
+	if last := c.ec.LastMessage(); len(last) > 0 && last[0] == firstByte(isBinary) {
+		old, n := serverHeader(last)
+		if n += len(payload); n <= joinMax {
+			c.ec.ExtendMessage(old, AppendHeader(h[:0], isBinary, n), payload)
+			return
+		}
+	}
 	c.ec.WriteMessage(AppendHeader(h[:0], isBinary, len(payload)), payload)
 }
+
+// joinMax is up to how many bytes of payload messages are joined: of longer ones the header is next to nothing, and each copy costs more.
+const joinMax = 4<<10 - MaxHeader // with the header it fits a pooled buffer of 4 KiB
 
 // PauseRead stops OnPayload from now on (also within OnPayload: what follows the present piece is kept), so that TCP slows
 // the peer. Control frames are not seen either. After Close it does nothing.

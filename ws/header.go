@@ -33,10 +33,7 @@ const MaxHeader = 10
 
 // AppendHeader appends the header of a final, unmasked text or binary frame of n payload bytes. Safe for concurrent use.
 func AppendHeader(dst []byte, isBinary bool, n int) []byte {
-	first := bitFin | opText
-	if isBinary {
-		first = bitFin | opBinary
-	}
+	first := firstByte(isBinary)
 	switch {
 	case n < len16:
 		return append(dst, first, byte(n))
@@ -46,6 +43,27 @@ func AppendHeader(dst []byte, isBinary bool, n int) []byte {
 		dst = append(dst, first, len64)
 		return binary.BigEndian.AppendUint64(dst, uint64(n))
 	}
+}
+
+// firstByte is that of a final data frame.
+func firstByte(isBinary bool) byte {
+	if isBinary {
+		return bitFin | opBinary
+	}
+	return bitFin | opText
+}
+
+// serverHeader reads the header of a whole frame made with AppendHeader: the header's length and the payload's.
+func serverHeader(frame []byte) (header, payload int) {
+	switch frame[1] {
+	case len16:
+		header = 4
+	case len64:
+		header = MaxHeader
+	default:
+		header = 2
+	}
+	return header, len(frame) - header
 }
 
 // header is that of a client's frame.
