@@ -9,7 +9,8 @@ func (l *Loop) adopt(s socket, prefix []byte, open func(c *Conn) Handler) {
 		return
 	}
 	c := l.slab.get(l)
-	c.fd, c.remote = s.fd, s.remote
+	c.fd = s.fd
+	c.setRemote(s.remote)
 	if err := l.drv.register(c, s); err != nil {
 		l.drv.drop(s)
 		l.slab.put(c)

@@ -35,7 +35,7 @@ func (c *Conn) Reset(r CloseReason, err error) {
 func (c *Conn) setReason(r CloseReason, err error) {
 	c.reason = r
 	if err != nil {
-		c.err = &err
+		c.setRare(func(r *rareConn) { r.err = err })
 	}
 }
 
@@ -92,12 +92,9 @@ func (l *Loop) runClosed() {
 			continue
 		}
 		c.flags |= flagTold
-		var err error
-		if c.err != nil {
-			err = *c.err
-		}
+		err := l.rare[c].err
 		if log := l.engine.cfg.Logger; log.Enabled(context.Background(), slog.LevelDebug) {
-			log.Debug("connection closed", "reason", c.reason.String(), "remote", c.remote, "error", err)
+			log.Debug("connection closed", "reason", c.reason.String(), "remote", c.Remote(), "error", err)
 		}
 		if c.handler != nil {
 			l.callClose(c, err)

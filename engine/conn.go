@@ -8,20 +8,27 @@ import (
 // Conn is one connection. Loop only: its methods may be called inside a Handler's method, a Task or a timer of its loop, and it
 // must not be used after OnClose (keep a Ref instead).
 //
-// An idle one costs 112 bytes and four of deadline: no buffer, no timer, no goroutine.
+// An idle one costs 88 bytes and four of deadline: no buffer, no timer, no goroutine, no place in a list.
 type Conn struct { // loop, but for loop and slot
 	handler Handler
 	loop    *Loop     // constant
 	out     *outQueue // nil unless more waits than one whole frame
 	frame   *Frame    // the only thing that waits, nothing of it written; out is nil then
 	in      *buffer   // nil unless the handler has left bytes
-	err     *error    // what Close was given; nil: nil
-	remote  netip.AddrPort
 	fd      int32
 	slot    int32  // constant
 	gen     uint32 // 0: the slot is free
 	flags   connFlags
+	next    int32    // in Loop.dirty: the slot of the next, from 1; 0: the last
+	ip      [16]byte // of the peer; see setRemote
+	port    uint16   // of the peer
 	reason  CloseReason
+}
+
+// rareConn is what few connections have. // loop
+type rareConn struct {
+	err    error          // what Close was given
+	remote netip.AddrPort // with an IPv6 zone
 }
 
 type connFlags uint32
@@ -45,11 +52,12 @@ const (
 	flagDirty   // in Loop.dirty
 	flagTold    // OnClose has run, or must not
 	flagFreed   // test builds: the slot is free
+	flagRemote4 // ip is an IPv4 address
+	flagRemote6 // ip is an IPv6 address
+	flagRare    // Loop.rare has something of it
 
 	flagListed = flagInReady | flagInAgain | flagDirty
 )
-
-var noRemote netip.AddrPort
 
 // Loop is the connection's loop, for life.
 func (c *Conn) Loop() *Loop { return c.loop }
@@ -72,7 +80,56 @@ func (c *Conn) SetHandler(h Handler) {
 }
 
 // Remote is the peer's address; zero for unix sockets and memory.
-func (c *Conn) Remote() netip.AddrPort { return c.remote }
+func (c *Conn) Remote() netip.AddrPort {
+	switch {
+	case c.flags&flagRemote4 != 0:
+		return netip.AddrPortFrom(netip.AddrFrom4([4]byte(c.ip[12:])), c.port)
+	case c.flags&flagRemote6 != 0:
+		return netip.AddrPortFrom(netip.AddrFrom16(c.ip), c.port)
+	}
+	return c.loop.rare[c].remote
+}
+
+// setRemote keeps the peer's address in 18 bytes, and without the pointer that a netip.AddrPort has.
+func (c *Conn) setRemote(a netip.AddrPort) {
+	ip := a.Addr()
+	switch {
+	case ip.Zone() != "":
+		c.setRare(func(r *rareConn) { r.remote = a })
+		return
+	case ip.Is4():
+		c.flags |= flagRemote4
+	case ip.Is6():
+		c.flags |= flagRemote6
+	default:
+		return
+	}
+	c.ip, c.port = ip.As16(), a.Port()
+}
+
+// setRare changes what the connection has in Loop.rare.
+func (c *Conn) setRare(f func(r *rareConn)) {
+	l := c.loop
+	if l.rare == nil {
+		l.rare = make(map[*Conn]rareConn)
+	}
+	r := l.rare[c]
+	f(&r)
+	l.rare[c] = r
+	c.flags |= flagRare
+}
+
+// dropRare ends that.
+func (c *Conn) dropRare() {
+	if c.flags&flagRare == 0 {
+		return
+	}
+	l := c.loop
+	c.flags &^= flagRare
+	if delete(l.rare, c); len(l.rare) == 0 {
+		l.rare = nil // a map never shrinks
+	}
+}
 
 // Local is our address; nil once the connection has gone. It asks the kernel.
 func (c *Conn) Local() net.Addr {

@@ -146,7 +146,7 @@ func (e *Engine) settled(t testing.TB) {
 		t.Errorf("%d connections were accepted, %d closed with a reason, %d without, %d are open", s.Accepted, closed, s.Closed[ReasonNone], s.Open)
 	}
 	for _, l := range e.loops {
-		if n := len(l.ready) + len(l.again) + len(l.dirty) + len(l.dead) + len(l.stalled); n != 0 {
+		if n := int(l.dirty.first) + len(l.ready) + len(l.again) + len(l.dead) + len(l.stalled); n != 0 {
 			t.Errorf("loop %d has stopped with %d connections on its lists", l.index, n)
 		}
 	}

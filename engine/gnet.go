@@ -472,7 +472,7 @@ func setSendBuffer(nc net.Conn, bytes int) error {
 func remoteOf(t *net.TCPConn) netip.AddrPort {
 	a, ok := t.RemoteAddr().(*net.TCPAddr)
 	if !ok {
-		return noRemote
+		return netip.AddrPort{}
 	}
 	ap := a.AddrPort()
 	return netip.AddrPortFrom(ap.Addr().Unmap().WithZone(""), ap.Port())

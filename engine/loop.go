@@ -39,14 +39,14 @@ type Loop struct {
 	vector    [][]byte // of one writev
 	join      []byte   // small pieces copied for one write; nil until needed
 
-	ready   []*Conn // have more to read, after their budget
-	again   []*Conn // have been resumed or got another handler: to be shown what was left
-	dirty   []*Conn // have something to write
-	dead    []*Conn // closed, not yet free
-	stalled []*Conn // over the outbound cap
-	spare   []*Conn // for swapping with ready
-	spare2  []*Conn // for swapping with again
-	spare3  []*Conn // for swapping with dirty
+	ready   []*Conn            // have more to read, after their budget
+	again   []*Conn            // have been resumed or got another handler: to be shown what was left
+	dirty   chain              // have something to write
+	dead    []*Conn            // closed, not yet free
+	stalled []*Conn            // over the outbound cap
+	spare   []*Conn            // for swapping with ready
+	spare2  []*Conn            // for swapping with again
+	rare    map[*Conn]rareConn // nil when empty
 
 	tasks    []Task
 	taskHead int
@@ -184,7 +184,7 @@ func (l *Loop) wait(d time.Duration) int {
 
 // busy says that the loop has something to do without waiting.
 func (l *Loop) busy() bool {
-	return l.hasTasks() || len(l.ready) > 0 || len(l.again) > 0 || len(l.dirty) > 0 || len(l.dead) > 0 ||
+	return l.hasTasks() || len(l.ready) > 0 || len(l.again) > 0 || l.dirty.first != 0 || len(l.dead) > 0 ||
 		l.drv.pending() || l.stopping && l.open == 0
 }
 

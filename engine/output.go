@@ -161,19 +161,31 @@ func (l *Loop) runStalled() {
 func (l *Loop) markDirty(c *Conn) {
 	if c.flags&(flagDirty|flagBlocked) == 0 {
 		c.flags |= flagDirty
-		l.dirty = append(l.dirty, c)
+		l.append(&l.dirty, c)
 	}
+}
+
+// chain is a list of connections that is linked through their slots: a list of pointers would keep the memory for as many as there once were, as after
+// a broadcast to all. A connection is on one chain at most.
+type chain struct{ first, last int32 } // slots from 1; 0: empty
+
+func (l *Loop) append(list *chain, c *Conn) {
+	number := c.slot + 1
+	if list.first == 0 {
+		list.first = number
+	} else {
+		l.slab.conn(list.last - 1).next = number
+	}
+	c.next, list.last = 0, number
 }
 
 // runFlush writes what the iteration has queued: one write per connection. What is queued meanwhile waits for the next.
 func (l *Loop) runFlush() {
-	if len(l.dirty) == 0 {
-		return
-	}
 	list := l.dirty
-	l.dirty, l.spare3 = l.spare3[:0], nil
-	for i, c := range list {
-		list[i] = nil
+	l.dirty = chain{}
+	for number := list.first; number != 0; {
+		c := l.slab.conn(number - 1)
+		number = c.next // before c can get onto the next list
 		c.verify("dirty list")
 		c.flags &^= flagDirty
 		if c.flags&(flagDead|flagBlocked) == 0 {
@@ -181,7 +193,6 @@ func (l *Loop) runFlush() {
 			l.drained(c)
 		}
 	}
-	l.spare3 = list[:0]
 }
 
 // flush writes what waits until nothing does, the kernel takes no more, or the budget is spent.

@@ -3,20 +3,18 @@ package engine
 // Connections live in pages, found by slot number: a walk over many costs a third less than over single objects, and the
 // tag of a kernel event (slot and generation) is looked up without a map.
 const (
-	pageBits = 9
+	pageBits = 10 // of 88 bytes: 11 of the allocator's pages to the byte
 	pageSize = 1 << pageBits
 )
 
-type page struct {
-	conns [pageSize]Conn
-	used  int
-}
+type page struct{ conns [pageSize]Conn }
 
 // slab hands out the slots of a loop. // loop
 type slab struct {
-	pages []*page // nil: a page that was given back
-	free  []*Conn // of all pages
-	gen   uint32  // of the last connection; never 0 in use
+	pages []*page  // nil: a page that was given back
+	used  []uint16 // slots of each page that are in use
+	free  []*Conn  // of all pages
+	gen   uint32   // of the last connection; never 0 in use
 }
 
 // get returns an empty slot with a fresh generation. Generations are counted per loop, not per slot, so that a page can be
@@ -35,7 +33,7 @@ func (s *slab) get(l *Loop) *Conn {
 	c.gen = s.gen
 	c.flags = 0
 	c.handler = nil
-	s.pages[c.slot>>pageBits].used++
+	s.used[c.slot>>pageBits]++
 	return c
 }
 
@@ -50,6 +48,7 @@ func (s *slab) grow(l *Loop) {
 	p := new(page)
 	if n == len(s.pages) {
 		s.pages = append(s.pages, p)
+		s.used = append(s.used, 0)
 	} else {
 		s.pages[n] = p
 	}
@@ -69,8 +68,9 @@ func (s *slab) grow(l *Loop) {
 func (s *slab) put(c *Conn) {
 	c.gen = 0
 	c.handler = nil
-	c.out, c.in, c.frame, c.err = nil, nil, nil, nil
-	c.remote = noRemote
+	c.out, c.in, c.frame = nil, nil, nil
+	c.dropRare()
+	c.ip, c.port = [16]byte{}, 0
 	c.fd = -1
 	c.reason = ReasonNone
 	c.flags = flagDead
@@ -79,8 +79,11 @@ func (s *slab) put(c *Conn) {
 		c.handler = poisoned{}
 	}
 	s.free = append(s.free, c)
-	s.pages[c.slot>>pageBits].used--
+	s.used[c.slot>>pageBits]--
 }
+
+// conn is the connection in a slot of a page that is there.
+func (s *slab) conn(slot int32) *Conn { return &s.pages[slot>>pageBits].conns[slot&(pageSize-1)] }
 
 // at returns the connection of a slot, or nil when it is another generation by now.
 func (s *slab) at(slot int32, gen uint32) *Conn {
@@ -111,7 +114,7 @@ func (s *slab) trim() {
 	}
 	keep, dropped := 1, false // one empty page stays, for the next who come
 	for i, p := range s.pages {
-		if p == nil || p.used > 0 {
+		if p == nil || s.used[i] > 0 {
 			continue
 		}
 		if keep > 0 {
@@ -135,8 +138,8 @@ func (s *slab) trim() {
 
 // each calls f for every living connection.
 func (s *slab) each(f func(c *Conn)) {
-	for _, p := range s.pages {
-		if p == nil || p.used == 0 {
+	for n, p := range s.pages {
+		if p == nil || s.used[n] == 0 {
 			continue
 		}
 		for i := range p.conns {

@@ -9,8 +9,8 @@ import (
 
 func TestConnSize(t *testing.T) {
 	t.Parallel()
-	if n := unsafe.Sizeof(Conn{}); n > 112 {
-		t.Errorf("a connection takes %d bytes, at most 112 are meant", n)
+	if n := unsafe.Sizeof(Conn{}); n > 88 {
+		t.Errorf("a connection takes %d bytes, at most 88 are meant", n)
 	}
 	if n := unsafe.Sizeof(piece{}); n != 16 {
 		t.Errorf("a waiting frame takes %d bytes, the documentation says 16", n)

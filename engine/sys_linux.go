@@ -42,7 +42,7 @@ func sysAccept(fd int, sa *unix.RawSockaddrAny) (int32, netip.AddrPort, syscall.
 	n, _, e := unix.RawSyscall6(unix.SYS_ACCEPT4, uintptr(fd), uintptr(unsafe.Pointer(sa)), uintptr(unsafe.Pointer(&size)),
 		unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC, 0, 0)
 	if e != 0 {
-		return -1, noRemote, e
+		return -1, netip.AddrPort{}, e
 	}
 	return int32(n), addrPort(sa), 0
 }
@@ -57,7 +57,7 @@ func addrPort(sa *unix.RawSockaddrAny) netip.AddrPort {
 		p := (*unix.RawSockaddrInet6)(unsafe.Pointer(sa))
 		return netip.AddrPortFrom(netip.AddrFrom16(p.Addr).Unmap(), networkOrder(&p.Port))
 	}
-	return noRemote
+	return netip.AddrPort{}
 }
 
 func networkOrder(port *uint16) uint16 {

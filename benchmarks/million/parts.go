@@ -13,7 +13,6 @@ const module = "github.com/spokehub/spoke/"
 
 var partOf = []struct{ function, part string }{
 	{"engine.(*slab).grow", "engine: slot and deadline"},
-	{"engine.(*Loop).markDirty", "engine: flush list"},
 	{"engine.(*buffers).", "engine: pooled buffers"},
 	{"engine.(*Loop).queue", "engine: pooled queues"},
 	{"engine.(*memory).register", simulated},
