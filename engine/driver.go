@@ -74,6 +74,7 @@ const (
 type reports struct {
 	mu   sync.Mutex
 	list []event // under mu
+	head int     // under mu: the first of list that has not been taken
 }
 
 // add queues an event. Any goroutine; who calls it wakes the loop.
@@ -83,17 +84,28 @@ func (r *reports) add(slot int32, gen uint32, bits readiness) {
 	r.mu.Unlock()
 }
 
-// take moves as many as there is room for.
+// reportsKeep is for how many events an empty list keeps its memory.
+const reportsKeep = 16 << 10
+
+// take moves as many as there is room for. The rest is moved to the front seldom: if each look did, the time for very many would grow with their square.
 func (r *reports) take(events []event) int {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	n := copy(events, r.list)
-	r.list = r.list[:copy(r.list, r.list[n:])]
+	n := copy(events, r.list[r.head:])
+	switch r.head += n; {
+	case r.head == len(r.list):
+		r.list, r.head = r.list[:0], 0
+		if cap(r.list) > reportsKeep {
+			r.list = nil
+		}
+	case r.head*2 > len(r.list):
+		r.list, r.head = r.list[:copy(r.list, r.list[r.head:])], 0
+	}
 	return n
 }
 
 func (r *reports) pending() bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return len(r.list) > 0
+	return r.head < len(r.list)
 }

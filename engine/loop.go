@@ -58,6 +58,7 @@ type Loop struct {
 	wallAt   time.Duration // when it was read
 	now      uint32
 	scanned  uint32 // the second whose deadlines have been looked at
+	scan     int    // the slot at which that goes on; 0: it is done
 	iter     uint32
 	open     int
 	stopping bool
@@ -184,7 +185,7 @@ func (l *Loop) wait(d time.Duration) int {
 
 // busy says that the loop has something to do without waiting.
 func (l *Loop) busy() bool {
-	return l.hasTasks() || len(l.ready) > 0 || len(l.again) > 0 || l.dirty.first != 0 || len(l.dead) > 0 ||
+	return l.hasTasks() || len(l.ready) > 0 || len(l.again) > 0 || l.dirty.first != 0 || l.scan > 0 || len(l.dead) > 0 ||
 		l.drv.pending() || l.stopping && l.open == 0
 }
 
@@ -239,6 +240,11 @@ func (l *Loop) later(c *Conn) {
 
 // runSecond does what is due once a second.
 func (l *Loop) runSecond() {
+	if l.scan > 0 { // slot 0 always comes within the budget
+		if l.runDeadlines(); l.scan > 0 {
+			return
+		}
+	}
 	if l.scanned == l.now {
 		return
 	}
