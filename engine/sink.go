@@ -31,14 +31,20 @@ const (
 // DialSink makes a connection of the memory backend whose far end is a Sink. open runs on the loop that gets the connection;
 // each loop gets one in turn. Any goroutine.
 func (e *Engine) DialSink(open func(c *Conn) Handler) (*Sink, error) {
-	if e.cfg.Backend != backendMemory {
-		return nil, fmt.Errorf("engine: dial is for the memory backend, this is %q", e.cfg.Backend)
-	}
 	s := &Sink{}
-	if err := e.post(e.pick(), socket{fd: -1, peer: sinkPeer{s}}, nil, open); err != nil {
+	if err := e.AttachSink(s, open); err != nil {
 		return nil, err
 	}
 	return s, nil
+}
+
+// AttachSink is DialSink for a Sink that is a part of something else, as an array that costs the collector less than a million single ones. It must be
+// zero, and may not be copied afterwards. Any goroutine.
+func (e *Engine) AttachSink(s *Sink, open func(c *Conn) Handler) error {
+	if e.cfg.Backend != backendMemory {
+		return fmt.Errorf("engine: dial is for the memory backend, this is %q", e.cfg.Backend)
+	}
+	return e.post(e.pick(), socket{fd: -1, peer: sinkPeer{s}}, nil, open)
 }
 
 // Bytes is the number of bytes that the engine has written.

@@ -17,14 +17,14 @@ const window = 2048
 // clients are the far ends, and what the hub knows of each.
 type clients struct {
 	server   *server
-	sinks    []*engine.Sink
-	contexts []*hubrt.Context // set in the connected event
+	sinks    []engine.Sink    // in one piece of memory, so that the collector's work is the server's
+	contexts []*hubrt.Context // set in the connected event; nil once they have been walked
 	before   []int64          // bytes that each sink had, for expect
 	names    [groups]string
 }
 
 func newClients(s *server, n int) *clients {
-	c := &clients{server: s, sinks: make([]*engine.Sink, n), contexts: make([]*hubrt.Context, n), before: make([]int64, n)}
+	c := &clients{server: s, sinks: make([]engine.Sink, n), before: make([]int64, n)}
 	for i := range c.names {
 		c.names[i] = fmt.Sprintf("group-%02d", i)
 	}
@@ -33,6 +33,7 @@ func newClients(s *server, n int) *clients {
 
 // attach connects the first n clients, each with its user id and in its group, and returns when all are.
 func (c *clients) attach(ctx context.Context, n int) error {
+	c.contexts = make([]*hubrt.Context, n)
 	slots := make(chan struct{}, window)
 	var entered atomic.Int64
 	all := make(chan struct{})
@@ -58,12 +59,10 @@ func (c *clients) attach(ctx context.Context, n int) error {
 		case <-ctx.Done():
 			return fmt.Errorf("%d of %d clients are connected: %w", entered.Load(), n, context.Cause(ctx))
 		}
-		sink, err := c.server.engine.DialSink(c.server.http.Open)
-		if err != nil {
+		if err := c.server.engine.AttachSink(&c.sinks[i], c.server.http.Open); err != nil {
 			return err
 		}
-		sink.Feed(shake(i))
-		c.sinks[i] = sink
+		c.sinks[i].Feed(shake(i))
 	}
 	select {
 	case <-all:
@@ -77,27 +76,31 @@ func (c *clients) attach(ctx context.Context, n int) error {
 // drop breaks the first n clients off, like a network that fails, and returns when the server has forgotten all of them.
 func (c *clients) drop(ctx context.Context, n int) error {
 	open := c.server.runtime.Stats().Connections
-	for i, sink := range c.sinks[:n] {
-		sink.Reset()
+	c.contexts = nil
+	for i := range n {
+		c.sinks[i].Reset()
 		if done := int64(i + 1); done%window == 0 {
 			if err := c.until(ctx, "clients to go", func() bool { return c.server.runtime.Stats().Connections <= open-done }); err != nil {
 				return err
 			}
 		}
 	}
-	clear(c.sinks[:n])
-	clear(c.contexts[:n])
-	return c.until(ctx, "all clients to go", func() bool {
+	if err := c.until(ctx, "all clients to go", func() bool {
 		return c.server.runtime.Stats().Connections == open-int64(n) && c.server.engine.Stats().Open == open-int64(n)
-	})
+	}); err != nil {
+		return err
+	}
+	c.server.barrier()
+	clear(c.sinks[:n])
+	return nil
 }
 
 // ping has each client send the hub's ping, and returns when the server has read them all.
 func (c *clients) ping(ctx context.Context) error {
 	record := appendMasked(nil, `{"type":6}`+"\x1e")
 	got := c.server.runtime.Stats().MessagesIn
-	for i, sink := range c.sinks {
-		sink.Feed(record)
+	for i := range c.sinks {
+		c.sinks[i].Feed(record)
 		if sent := int64(i + 1); sent%window == 0 || int(sent) == len(c.sinks) {
 			if err := c.until(ctx, "pings to be read", func() bool { return c.server.runtime.Stats().MessagesIn >= got+sent }); err != nil {
 				return err
@@ -123,16 +126,16 @@ func (c *clients) until(ctx context.Context, what string, done func() bool) erro
 
 // note remembers what each client has got so far.
 func (c *clients) note() {
-	for i, s := range c.sinks {
-		c.before[i] = s.Bytes()
+	for i := range c.sinks {
+		c.before[i] = c.sinks[i].Bytes()
 	}
 }
 
 // expect checks that since note each client got frames of size bytes as often as times says, and less than one frame's worth of
 // pings. The time between must therefore be shorter than a few intervals of the keep-alive.
 func (c *clients) expect(size int, times func(i int) int) error {
-	for i, s := range c.sinks {
-		got, want := s.Bytes()-c.before[i], int64(size*times(i))
+	for i := range c.sinks {
+		got, want := c.sinks[i].Bytes()-c.before[i], int64(size*times(i))
 		if got < want || got >= want+int64(size) {
 			return fmt.Errorf("client %d got %d bytes: want %d frames of %d bytes, and a ping at most", i, got, times(i), size)
 		}

@@ -53,6 +53,7 @@ func (r *result) print(w io.Writer) error {
 	scale := n / 1e6
 	fmt.Fprintf(t, "walk over all\t%s\t%s\n", short(r.Walk.Wall), verdict(float64(r.Walk.Wall)/1e6, float64(barWalk)/1e6*scale, "%.1f ms"))
 	fmt.Fprintf(t, "full collection\t%s\t%s CPU\t%s\n", short(r.GC.Wall), short(r.GC.CPU), verdict(float64(r.GC.CPU)/1e6, float64(barCollect)/1e6*scale, "%.1f ms of CPU"))
+	fmt.Fprintf(t, "the same without connections\t%s\t%s CPU\twhat the process and the far end's memory take\n", short(r.GCEmpty.Wall), short(r.GCEmpty.CPU))
 	fmt.Fprintf(t, "longest pause\t%s\n", short(r.GC.Pause))
 	if err := t.Flush(); err != nil {
 		return err
