@@ -56,7 +56,7 @@ func TestRun(t *testing.T) {
 		}
 	}
 	for name, want := range map[string]float64{ // what cannot be missing if the profile is read rightly
-		"engine: slot and deadline":   100,
+		"engine: slot and deadline":   80,
 		webSocket:                     100,
 		"endpoint: registry by token": 8,
 	} {
