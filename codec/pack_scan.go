@@ -192,6 +192,19 @@ func packEnd(b []byte, i, depth int) int {
 	return h.end
 }
 
+// packSteps are the sizes of the values whose first byte says all about their size; 0 for the others.
+var packSteps = func() (t [256]uint8) {
+	for c := range t {
+		if h := headAt(append([]byte{byte(c)}, make([]byte, 32)...), 0); h.kind != kindNone && h.kind != kindArray && h.kind != kindMap {
+			t[c] = uint8(h.end)
+		}
+	}
+	for _, c := range [...]byte{packBin8, packBin16, packBin32, packExt8, packExt16, packExt32, packStr8, packStr16, packStr32} {
+		t[c] = 0
+	}
+	return t
+}()
+
 // packContentEnd is the index behind n values, at least one, inside of depth containers.
 func packContentEnd(b []byte, i, n, depth int) int {
 	var around [maxDepth]int // for each container opened here, what its outer one still has to come
@@ -205,9 +218,15 @@ func packContentEnd(b []byte, i, n, depth int) int {
 			open--
 			n = around[open]
 		}
-		h := readHead(b, i)
 		n--
 		sum--
+		if i < len(b) && packSteps[b[i]] != 0 {
+			if i += int(packSteps[b[i]]); i > len(b) {
+				return -1
+			}
+			continue
+		}
+		h := readHead(b, i)
 		switch h.kind {
 		case kindNone:
 			return -1
