@@ -33,6 +33,9 @@ type Config struct {
 	// SendQueue is how many bytes of sends and joins may wait for one event loop; over it they fail with ErrSendQueueFull, so that a sender that is faster than the
 	// loops cannot fill memory. A message to many counts in full at each loop. Default 64 MiB.
 	SendQueue int
+	// StatefulMemory is how many bytes may be kept for clients with stateful reconnect, all connections together; default 256 MiB. A message to many counts once for
+	// each loop. Over it new clients do not get the agreement, and connections whose client is away are dropped, longest away first. See docs/stateful-reconnect.md.
+	StatefulMemory int
 	// Authenticate says who a request comes from, before anything else is done with it. Default: nobody is a user.
 	Authenticate auth.Authenticator
 	// AuthTimeout is how long one call of Authenticate may take until its context ends; the wait for its turn counts. Default 15 s.
@@ -124,6 +127,8 @@ func (c *Config) RegisterFlags(fs *flag.FlagSet) {
 	num(&c.WorkerQueue, "worker-queue", "calls that may wait for a worker (default 64 x workers)")
 	num(&c.SendQueue, "send-queue", "bytes of sends that may wait for one event loop; over it sends fail (default 64 MiB)")
 
+	num(&c.StatefulMemory, "stateful-memory", "bytes kept for clients with stateful reconnect, all together; over it those that are away are dropped (default 256 MiB)")
+
 	num(&c.HTTP.MaxHead, "http-max-head", "bytes of an HTTP head (default 16 KiB)")
 	num(&c.HTTP.MaxHeaders, "http-max-headers", "lines of an HTTP head (default 100)")
 	dur(&c.HTTP.HeadTimeout, "http-head-timeout", "time for an HTTP head to arrive (default 10s)")
@@ -139,6 +144,10 @@ func (c *Config) RegisterFlags(fs *flag.FlagSet) {
 	num(&h.MaxParallelCalls, "parallel-calls", "calls of one client that run at once (default 1)")
 	num(&h.MaxGroups, "max-groups", "groups that one connection may be in (default 1000)")
 	fs.Var((*protocols)(&h.Protocols), "protocols", "hub protocols, separated by commas: json, messagepack (default: both)")
+	yes(&h.StatefulReconnect, "stateful-reconnect", "let clients that ask for it come back to their connection after a loss")
+	num(&h.StatefulBuffer, "stateful-buffer", "bytes that a client with stateful reconnect may leave without acknowledgement until replies and streams to it wait (default 100000)")
+	num(&h.StatefulMax, "stateful-max", "bytes at which it is cut off; a sixteenth of what counts of messages to many (default 1 MiB)")
+	dur(&h.DisconnectTimeout, "disconnect-timeout", "how long a connection with stateful reconnect waits for its client to come back (default 15s)")
 	yes(&h.DetailedErrors, "detailed-errors", "tell clients the text of errors: for development only, it may give secrets away")
 	yes(&h.DropRequest, "drop-request", "free each connection's HTTP request once it is connected (saves its size in memory)")
 	rate(&h.Rates.Messages, "rate-messages", "messages a second from one client (default 0: no limit)")
@@ -237,7 +246,7 @@ func (c *Config) prepare() error {
 		name  string
 		value int64
 	}{
-		{"Workers", int64(c.Workers)}, {"WorkerQueue", int64(c.WorkerQueue)}, {"SendQueue", int64(c.SendQueue)},
+		{"Workers", int64(c.Workers)}, {"WorkerQueue", int64(c.WorkerQueue)}, {"SendQueue", int64(c.SendQueue)}, {"StatefulMemory", int64(c.StatefulMemory)},
 		{"MaxParked", int64(c.MaxParked)}, {"AuthTimeout", int64(c.AuthTimeout)}, {"AuthCalls", int64(c.AuthCalls)}, {"AuthWaiting", int64(c.AuthWaiting)},
 		{"ParkedTimeout", int64(c.ParkedTimeout)},
 	} {

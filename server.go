@@ -62,12 +62,14 @@ func New(cfg Config) (*Server, error) {
 	}
 	s.engine = eng
 	s.hubs = hubrt.NewRuntime(hubrt.RuntimeConfig{
-		Loops:        eng.Loops(),
-		Workers:      cfg.Workers,
-		WorkerQueue:  cfg.WorkerQueue,
-		SendQueue:    cfg.SendQueue,
-		AppendHeader: ws.AppendHeader,
-		Logger:       cfg.Logger,
+		Loops:       eng.Loops(),
+		Workers:     cfg.Workers,
+		WorkerQueue: cfg.WorkerQueue,
+		SendQueue:   cfg.SendQueue,
+
+		StatefulMemory: cfg.StatefulMemory,
+		AppendHeader:   ws.AppendHeader,
+		Logger:         cfg.Logger,
 	})
 	s.endpoints = endpoint.NewSet(endpoint.Config{
 		Engine:        eng,

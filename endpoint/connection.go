@@ -20,6 +20,7 @@ type mode struct {
 	endpoint  *Endpoint
 	transport Transports
 	binary    bool // the transfer format that the handshake has chosen
+	stateful  bool // the client may come back to it with another WebSocket
 }
 
 // ws.Receiver
@@ -30,9 +31,13 @@ func (c *connection) OnDrain(*ws.Conn) { c.hub.Drained() }
 
 func (c *connection) OnDeadline(_ *ws.Conn, now uint32) { c.hub.Deadline(now) }
 
-// OnClosed removes the connection at once, however it ended (wire contract, section 4).
-func (c *connection) OnClosed(_ *ws.Conn, r engine.CloseReason, _ bool, _ uint16, err error) {
-	c.mode.endpoint.set.registry.remove(c)
+// OnClosed removes the connection at once, however it ended (wire contract, section 4), unless its client may come back.
+func (c *connection) OnClosed(_ *ws.Conn, r engine.CloseReason, graceful bool, _ uint16, err error) {
+	if c.mode.stateful {
+		c.lost(c, r, graceful, err)
+		return
+	}
+	c.Dropped()
 	c.hub.Closed(r, err)
 }
 
@@ -46,10 +51,10 @@ func (c *connection) PauseRead()            { c.socket.PauseRead() }
 func (c *connection) ResumeRead()           { c.socket.ResumeRead() }
 func (c *connection) SetDeadline(at uint32) { c.socket.SetDeadline(at) }
 
-// Format changes to binary messages; all begin with text.
+// Format changes to binary messages, and lets the client come back if that has been agreed on; all begin with text and without.
 func (c *connection) Format(binary bool) {
-	if e := c.mode.endpoint; binary {
-		e.set.registry.change(c, &e.binary)
+	if m := c.mode.endpoint.mode(binary, c.hub.Stateful()); m != c.mode {
+		m.endpoint.set.registry.change(c, m)
 	}
 }
 

@@ -93,7 +93,19 @@ type Endpoint struct {
 	hub  *hubrt.Hub
 	opt  Options
 
-	text, binary mode // of WebSockets
+	modes [4]mode // of WebSockets; constant
+}
+
+// mode is that of a WebSocket.
+func (e *Endpoint) mode(binary, stateful bool) *mode {
+	i := 0
+	if binary {
+		i = 1
+	}
+	if stateful {
+		i += 2
+	}
+	return &e.modes[i]
 }
 
 // Map serves hub on path; only before the first request. Errors say what is wrong with the path or the options.
@@ -126,8 +138,9 @@ func (s *Set) Map(path string, hub *hubrt.Hub, opt Options) (*Endpoint, error) {
 	}
 	opt.AllowedOrigins = slices.Clone(opt.AllowedOrigins)
 	e := &Endpoint{set: s, path: path, hub: hub, opt: opt}
-	e.text = mode{endpoint: e, transport: WebSockets}
-	e.binary = mode{endpoint: e, transport: WebSockets, binary: true}
+	for i := range e.modes {
+		e.modes[i] = mode{endpoint: e, transport: WebSockets, binary: i&1 != 0, stateful: i&2 != 0}
+	}
 	s.byPath[key] = e
 	return e, nil
 }

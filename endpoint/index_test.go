@@ -126,7 +126,7 @@ func TestConnectionSize(t *testing.T) {
 func TestFormatWhileFound(t *testing.T) {
 	t.Parallel()
 	s, e := testSet(t, Config{}, Options{})
-	c := s.registry.add(&e.text).conn
+	c := s.registry.add(e.mode(false, false)).conn
 	var wg sync.WaitGroup
 	wg.Go(func() {
 		for range 1000 {

@@ -16,17 +16,23 @@ func (e *Endpoint) negotiate(r *http.Request) response {
 	if r.Method != http.MethodPost {
 		return text(http.StatusMethodNotAllowed, "")
 	}
-	version, fault := e.negotiateVersion(r.URL.Query())
+	query := r.URL.Query()
+	version, fault := e.negotiateVersion(query)
 	if fault != "" {
 		return response{http.StatusOK, headerJSON, `{"error":"` + fault + `"}`}
 	}
-	k, err := e.set.registry.park(e, version == 0)
+	stateful := asksStateful(query) && e.hub != nil && e.hub.OffersStateful()
+	k, err := e.set.registry.park(e, version == 0, stateful)
 	if err != nil {
 		e.set.busy.Add(1)
 		return response{http.StatusServiceUnavailable, headerRetry, err.Error()}
 	}
 	var b strings.Builder
-	fmt.Fprintf(&b, `{"negotiateVersion":%d,"connectionId":"%s",`, version, k.id)
+	b.WriteByte('{')
+	if stateful { // never unasked: the JavaScript client refuses that (wire contract, section 18.1)
+		b.WriteString(`"useStatefulReconnect":true,`)
+	}
+	fmt.Fprintf(&b, `"negotiateVersion":%d,"connectionId":"%s",`, version, k.id)
 	if version > 0 {
 		fmt.Fprintf(&b, `"connectionToken":"%s",`, k.token)
 	}
@@ -49,6 +55,12 @@ func (e *Endpoint) negotiateVersion(q url.Values) (version int, fault string) {
 		return 0, fmt.Sprintf("The client requested version '%d', but the server does not support this version.", asked)
 	}
 	return min(asked, highestVersion), ""
+}
+
+// asksStateful reads a .NET boolean (wire contract, section 2.1): anything but true is false.
+func asksStateful(q url.Values) bool {
+	values := queryValues(q, "useStatefulReconnect")
+	return len(values) == 1 && strings.EqualFold(strings.TrimSpace(values[0]), "true")
 }
 
 // queryValues finds a query value by its name, ignoring case as ASP.NET's query collection does.

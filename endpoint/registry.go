@@ -50,12 +50,22 @@ type ticket struct {
 	id       hubrt.ID
 	token    token
 	until    time.Time
+	stateful bool // the client has been told that it may come back
 }
 
 // opening is a connection that has its transport, and the id with which its hub connection is to begin.
 type opening struct {
-	conn *connection // nil: none
-	id   hubrt.ID
+	conn     *connection // nil: none
+	id       hubrt.ID
+	stateful bool
+	returns  bool // the client comes back to it: it has a hub connection already
+}
+
+// undo is for an opening that comes to nothing.
+func (o opening) undo() {
+	if !o.returns {
+		o.conn.Dropped()
+	}
 }
 
 func newRegistry(lifetime time.Duration, maxParked int) *registry {
@@ -65,12 +75,12 @@ func newRegistry(lifetime time.Duration, maxParked int) *registry {
 func (r *registry) shard(t token) *shard { return &r.shards[t[0]] }
 
 // park makes a negotiated connection that waits for its transport. idIsToken is negotiate version 0, in which the id is the token.
-func (r *registry) park(e *Endpoint, idIsToken bool) (*ticket, error) {
+func (r *registry) park(e *Endpoint, idIsToken, stateful bool) (*ticket, error) {
 	if r.parked.Add(1) > r.maxParked {
 		r.parked.Add(-1)
 		return nil, fmt.Errorf("%d negotiated connections wait for their transport, which is the limit", r.maxParked)
 	}
-	k := &ticket{endpoint: e, token: newToken(), until: time.Now().Add(r.lifetime)}
+	k := &ticket{endpoint: e, token: newToken(), until: time.Now().Add(r.lifetime), stateful: stateful}
 	k.id = hubrt.ID(k.token)
 	if !idIsToken {
 		k.id = hubrt.ID(newToken())
@@ -93,7 +103,7 @@ func (r *registry) add(m *mode) opening {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.conns.add(c)
-	return opening{c, hubrt.ID(c.token)}
+	return opening{conn: c, id: hubrt.ID(c.token)}
 }
 
 // find says whether a token is known, and which transport its connection has; 0: none yet. A token opens its own endpoint only.
@@ -106,6 +116,17 @@ func (r *registry) find(e *Endpoint, t token) (has Transports, known bool) {
 	}
 	k := s.parked[t]
 	return 0, k != nil && k.endpoint == e
+}
+
+// returning is the connection of a token, if its client may come back to it.
+func (r *registry) returning(e *Endpoint, t token) *connection {
+	s := r.shard(t)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if c := s.conns.find(t); c != nil && c.mode.endpoint == e && c.mode.stateful {
+		return c
+	}
+	return nil
 }
 
 // claim gives the parked connection of a token its transport; none when another request was quicker or the connection has gone.
@@ -121,7 +142,7 @@ func (r *registry) claim(t token, m *mode) opening {
 	r.parked.Add(-1)
 	c := &connection{mode: m, token: t}
 	s.conns.add(c)
-	return opening{c, k.id}
+	return opening{conn: c, id: k.id, stateful: k.stateful}
 }
 
 // remove forgets a connection that had a transport.

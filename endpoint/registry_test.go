@@ -13,14 +13,14 @@ func TestParkedConnectionsExpire(t *testing.T) {
 		s, e := testSet(t, Config{ParkedTimeout: 15 * time.Second}, Options{})
 		r := s.registry
 		park := func() *ticket {
-			c, err := r.park(e, false)
+			c, err := r.park(e, false, false)
 			if err != nil {
 				t.Fatal(err)
 			}
 			return c
 		}
 		lost, used := park(), park()
-		opened := r.claim(used.token, &e.text)
+		opened := r.claim(used.token, e.mode(false, false))
 		if opened.conn == nil || opened.id != used.id {
 			t.Fatal("a parked connection could not be claimed")
 		}
@@ -36,7 +36,7 @@ func TestParkedConnectionsExpire(t *testing.T) {
 		if _, known := r.find(e, lost.token); known {
 			t.Error("still there after its time")
 		}
-		if r.claim(lost.token, &e.text).conn != nil {
+		if r.claim(lost.token, e.mode(false, false)).conn != nil {
 			t.Error("an expired connection could be claimed")
 		}
 		if has, known := r.find(e, used.token); !known || has != WebSockets {
@@ -67,7 +67,7 @@ func TestParkedConnectionsAreBounded(t *testing.T) {
 	s, e := testSet(t, Config{MaxParked: 2}, Options{})
 	var first *ticket
 	for range 2 {
-		c, err := s.registry.park(e, false)
+		c, err := s.registry.park(e, false, false)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -76,7 +76,7 @@ func TestParkedConnectionsAreBounded(t *testing.T) {
 	if w := do(s, "POST", "/hub/negotiate"); w.Code != 503 || w.Header().Get("Retry-After") == "" || !strings.Contains(w.Body.String(), "2 negotiated") {
 		t.Errorf("over the bound: %d %q", w.Code, w.Body)
 	}
-	s.registry.claim(first.token, &e.text)
+	s.registry.claim(first.token, e.mode(false, false))
 	if w := do(s, "POST", "/hub/negotiate"); w.Code != 200 {
 		t.Errorf("with room again: %d", w.Code)
 	}
@@ -85,7 +85,7 @@ func TestParkedConnectionsAreBounded(t *testing.T) {
 func TestOneRequestClaims(t *testing.T) {
 	t.Parallel()
 	s, e := testSet(t, Config{}, Options{})
-	c, err := s.registry.park(e, true)
+	c, err := s.registry.park(e, true, false)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -95,7 +95,7 @@ func TestOneRequestClaims(t *testing.T) {
 	var wg sync.WaitGroup
 	won := make(chan bool, 16)
 	for range cap(won) {
-		wg.Go(func() { won <- s.registry.claim(c.token, &e.text).conn != nil })
+		wg.Go(func() { won <- s.registry.claim(c.token, e.mode(false, false)).conn != nil })
 	}
 	wg.Wait()
 	close(won)

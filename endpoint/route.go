@@ -26,7 +26,7 @@ func (e *Endpoint) decide(r *http.Request, negotiate bool, user *auth.Identity) 
 		case acceptsEvents(r.Header):
 			answer = e.attach(id, hasID, ServerSentEvents, headerText)
 		case ws.Valid(r):
-			return e.upgrade(r, id, hasID)
+			return e.upgrade(r, id, hasID, user)
 		default: // a faulty upgrade, too (wire contract, trap 22)
 			answer = e.attach(id, hasID, LongPolling, headerPoll)
 		}
@@ -63,7 +63,7 @@ func (e *Endpoint) requestToken(r *http.Request) (t token, given bool) {
 }
 
 // upgrade decides on a valid WebSocket upgrade.
-func (e *Endpoint) upgrade(r *http.Request, t token, given bool) (response, opening) {
+func (e *Endpoint) upgrade(r *http.Request, t token, given bool, user *auth.Identity) (response, opening) {
 	if !e.originAllowed(r) {
 		return empty(http.StatusForbidden), opening{}
 	}
@@ -78,13 +78,13 @@ func (e *Endpoint) upgrade(r *http.Request, t token, given bool) (response, open
 	case e.opt.Transports&WebSockets == 0:
 		return text(http.StatusNotFound, textDisabled(WebSockets)), opening{}
 	case !given: // without negotiate (wire contract, section 2.3)
-		return response{}, e.set.registry.add(&e.text)
+		return response{}, e.set.registry.add(e.mode(false, false))
 	case has != 0 && has != WebSockets:
 		return text(http.StatusBadRequest, textChange), opening{}
 	}
-	opened := e.set.registry.claim(t, &e.text)
+	opened := e.set.registry.claim(t, e.mode(false, false))
 	if opened.conn == nil {
-		return text(http.StatusConflict, ""), opening{}
+		return e.comeBack(t, user)
 	}
 	return response{}, opened
 }

@@ -172,11 +172,11 @@ func TestStatus(t *testing.T) {
 			if _, err := s.Map("/other", nil, Options{}); err != nil {
 				t.Fatal(err)
 			}
-			parked, err := s.registry.park(e, false)
+			parked, err := s.registry.park(e, false, false)
 			if err != nil {
 				t.Fatal(err)
 			}
-			active := s.registry.add(&e.text).conn
+			active := s.registry.add(e.mode(false, false)).conn
 			target := strings.NewReplacer("PARKED", parked.token.String(), "PUBLIC", parked.id.String(), "ACTIVE", active.token.String()).Replace(tt.target)
 			w := do(s, tt.method, target, tt.header...)
 			if w.Code != tt.status || w.Body.String() != tt.body {

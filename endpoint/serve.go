@@ -18,6 +18,10 @@ import (
 func (s *Set) Serve(x *http1.Exchange) {
 	r := x.Request()
 	e, negotiate := s.match(r.URL.Path)
+	if to := e.elsewhere(x, negotiate); to != nil {
+		x.Move(to)
+		return
+	}
 	if s.cfg.Authenticate == nil {
 		e.serve(x, negotiate, nil)
 		return
@@ -50,24 +54,43 @@ func (e *Endpoint) serve(x *http1.Exchange, negotiate bool, user *auth.Identity)
 		answer.to(x)
 		return
 	}
+	upgrade := ws.AppendUpgrade(nil, r, &e.opt.WebSocket)
+	if o.returns {
+		if o.conn.hub.Loop() != x.Conn().Loop() {
+			text(http.StatusConflict, "").to(x) // it was not known yet when the request was looked at first
+		} else if !o.conn.hub.Resumable() {
+			over.to(x)
+		} else {
+			s := o.conn.carry(x.Conn())
+			x.Upgrade(upgrade, &s.socket)
+			o.conn.hub.Resume(s)
+		}
+		return
+	}
 	var head []byte
 	if e.opt.KeepHead {
 		head = bytes.Clone(x.Head())
 	}
-	x.Upgrade(ws.AppendUpgrade(nil, r, &e.opt.WebSocket), o.conn.open(x.Conn(), o.id, user, head))
+	x.Upgrade(upgrade, o.open(x.Conn(), user, head))
 }
 
 // open makes the WebSocket and the hub connection. Loop only.
-func (c *connection) open(ec *engine.Conn, id hubrt.ID, user *auth.Identity, head []byte) engine.Handler {
+func (o opening) open(ec *engine.Conn, user *auth.Identity, head []byte) engine.Handler {
+	c := o.conn
 	e := c.mode.endpoint
+	var keeper hubrt.Keeper
+	if o.stateful {
+		keeper = c
+	}
 	c.socket.Begin(ec, &e.opt.WebSocket, c)
 	c.hub.Begin(e.hub, c, hubrt.Peer{
-		ID:        id,
+		ID:        o.id,
 		User:      user,
 		Head:      head,
 		Remote:    ec.Remote(),
 		Transport: hubrt.WebSockets,
 		Binary:    true,
+		Keeper:    keeper,
 	})
 	return &c.socket
 }
@@ -106,7 +129,7 @@ func (s *Set) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 func (e *Endpoint) hijack(w http.ResponseWriter, r *http.Request, o opening, user *auth.Identity) error {
 	nc, buf, err := http.NewResponseController(w).Hijack()
 	if err != nil {
-		e.set.registry.remove(o.conn)
+		o.undo()
 		response{http.StatusNotImplemented, headerText, "a WebSocket cannot be opened on this HTTP version or through this middleware"}.write(w)
 		return err
 	}
@@ -120,13 +143,17 @@ func (e *Endpoint) hijack(w http.ResponseWriter, r *http.Request, o opening, use
 			head = rawHead(r)
 		}
 		upgrade := ws.AppendUpgrade(nil, r, &e.opt.WebSocket)
-		err = e.set.cfg.Engine.Attach(nc, unread, func(ec *engine.Conn) engine.Handler {
-			ec.Write(upgrade)
-			return o.conn.open(ec, o.id, user, head)
-		})
+		if o.returns {
+			err = o.conn.hub.Loop().Attach(nc, unread, func(ec *engine.Conn) engine.Handler { return o.conn.resume(ec, upgrade) })
+		} else {
+			err = e.set.cfg.Engine.Attach(nc, unread, func(ec *engine.Conn) engine.Handler {
+				ec.Write(upgrade)
+				return o.open(ec, user, head)
+			})
+		}
 	}
 	if err != nil {
-		e.set.registry.remove(o.conn)
+		o.undo()
 		const sorry = "a WebSocket needs a plain TCP or unix connection on this mount"
 		_, _ = fmt.Fprintf(nc, "HTTP/1.1 501 Not Implemented\r\nContent-Type: text/plain\r\nConnection: close\r\nContent-Length: %d\r\n\r\n%s", len(sorry), sorry)
 		_ = nc.Close()

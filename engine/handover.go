@@ -17,6 +17,15 @@ var errNotPlain = errors.New("only *net.TCPConn and *net.UnixConn can be taken, 
 // be used; after an error it is as it was. A connection that Detach has returned is taken with what it has not given out yet.
 // Deadlines set on nc end. Any goroutine.
 func (e *Engine) Attach(nc net.Conn, prefix []byte, open func(c *Conn) Handler) error {
+	return e.attach(e.pick(), nc, prefix, open)
+}
+
+// Attach is Engine.Attach for this loop. Any goroutine but those of the loops.
+func (l *Loop) Attach(nc net.Conn, prefix []byte, open func(c *Conn) Handler) error {
+	return l.engine.attach(l, nc, prefix, open)
+}
+
+func (e *Engine) attach(to *Loop, nc net.Conn, prefix []byte, open func(c *Conn) Handler) error {
 	if e.stopping.Load() {
 		return fmt.Errorf("engine: attach: %w", ErrStopped)
 	}
@@ -35,7 +44,7 @@ func (e *Engine) Attach(nc net.Conn, prefix []byte, open func(c *Conn) Handler) 
 	if err != nil {
 		return fmt.Errorf("engine: attach %T: %w", given, err)
 	}
-	if err := e.post(e.pick(), s, prefix, open); err != nil {
+	if err := e.post(to, s, prefix, open); err != nil {
 		release(false)
 		return err
 	}

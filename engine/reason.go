@@ -15,6 +15,7 @@ const (
 	Shutdown                     // the server stops
 	Refused                      // the accept callback did not want it
 	Detached                     // handed to another owner; never seen by OnClose
+	Replaced                     // another transport has taken the hub connection over
 
 	HeadTimeout       // no complete HTTP head in time
 	HeadTooLarge      // 431
@@ -41,7 +42,7 @@ const (
 )
 
 var reasonNames = [reasonCount]string{
-	"none", "peer-closed", "peer-reset", "io-error", "send-timeout", "outbound-overflow", "input-overflow", "shutdown", "refused", "detached",
+	"none", "peer-closed", "peer-reset", "io-error", "send-timeout", "outbound-overflow", "input-overflow", "shutdown", "refused", "detached", "replaced",
 	"head-timeout", "head-too-large", "bad-request", "body-timeout", "body-too-large", "keep-alive-timeout", "response-end",
 	"websocket-protocol", "websocket-timeout", "client-closed", "handshake-timeout", "handshake-refused", "protocol-error",
 	"message-too-large", "client-timeout", "aborted", "connect-failed", "rate-limited", "auth-expired", "result-failed", "internal-error",

@@ -6,6 +6,7 @@ import (
 	"net"
 	"net/http"
 	"runtime/debug"
+	"time"
 
 	"github.com/spokehub/spoke/engine"
 )
@@ -195,15 +196,54 @@ func (x *Exchange) HandOver() {
 	case h.cfg.HandOver == nil:
 		h.misuse(x, "HandOver was called without Config.HandOver")
 		x.Reply(http.StatusInternalServerError, nil, nil)
-	case h.inside:
-		h.detach(x, h.view)
-	default: // the engine adds what it has shown and kept
-		h.detach(x, *x.head)
+	default:
+		x.detach(h.cfg.handOver)
 	}
 }
 
-// detach takes the connection out of the engine; p begins with the head of x.
-func (h *conn) detach(x *Exchange, p []byte) {
+// Move gives the connection to another loop, where the request is read and served again. Not after ReadBody.
+func (x *Exchange) Move(to *engine.Loop) {
+	h := x.h
+	switch {
+	case h == nil:
+	case x.asked:
+		h.misuse(x, "Move was called after ReadBody")
+		x.Reply(http.StatusInternalServerError, nil, nil)
+	default:
+		cfg := h.cfg
+		x.detach(func(nc net.Conn) { cfg.move(nc, to) })
+	}
+}
+
+// move runs on a goroutine of its own.
+func (cfg *Config) move(nc net.Conn, to *engine.Loop) {
+	// An answer to a request before this one may wait to go out.
+	err := nc.SetWriteDeadline(time.Now().Add(moveTimeout))
+	if err == nil {
+		_, err = nc.Write(nil)
+	}
+	if err == nil {
+		err = to.Attach(nc, nil, cfg.Open)
+	}
+	if err != nil {
+		cfg.logger().Debug("http1: the connection could not be moved to another loop", "error", err)
+		_ = nc.Close()
+	}
+}
+
+// moveTimeout bounds the wait for a client that is to change loops and does not take what it was sent before.
+const moveTimeout = 10 * time.Second
+
+func (x *Exchange) detach(take func(nc net.Conn)) {
+	if h := x.h; h.inside {
+		h.detach(x, h.view, take)
+	} else { // the engine adds what it has shown and kept
+		h.detach(x, *x.head, take)
+	}
+}
+
+// detach takes the connection out of the engine; p begins with the head of x. take gets it, on a goroutine of its own.
+func (h *conn) detach(x *Exchange, p []byte, take func(nc net.Conn)) {
 	c := x.c
 	c.SetDeadline(0)
 	nc, err := c.Detach(p)
@@ -217,7 +257,7 @@ func (h *conn) detach(x *Exchange, p []byte) {
 	x.release()
 	h.x = nil
 	h.state = gone
-	go h.cfg.handOver(nc)
+	go take(nc)
 }
 
 func (cfg *Config) handOver(nc net.Conn) {

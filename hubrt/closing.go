@@ -26,7 +26,10 @@ func (c *Conn) end(r engine.CloseReason, cause error, text string, reconnect boo
 	if c.state != stateOpen {
 		return
 	}
-	c.write(c.protocol().AppendClose(c.shard.local.scratch(), text, reconnect))
+	if r := c.resumable(); r != nil {
+		r.flush()
+	}
+	c.control(c.protocol().AppendClose(c.shard.local.scratch(), text, reconnect))
 	if c.state != stateOpen {
 		return // the transport has gone over it
 	}
@@ -47,6 +50,7 @@ func (c *Conn) Closed(r engine.CloseReason, err error) {
 		c.setEnded(&ending{reason: r, cause: err})
 	}
 	c.state = stateClosed
+	c.dropKept()
 	c.link = nil
 	c.release()
 	c.forget()
@@ -57,6 +61,7 @@ func (c *Conn) Closed(r engine.CloseReason, err error) {
 func (c *Conn) release() {
 	c.context().leave()
 	c.withdraw()
+	c.dropKept()
 	c.dropCalls()
 	c.dropLive()
 	if !c.is(flagBusy) {

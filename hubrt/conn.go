@@ -18,6 +18,8 @@ type Peer struct {
 	Transport Transport
 	Framing   Framing // of the shared frames that Link.Send gets
 	Binary    bool    // the transport can carry binary messages
+	// Keeper, if not nil, says that the client has agreed to stateful reconnect, if its handshake does, too.
+	Keeper Keeper
 }
 
 // state is how far a connection has come. It only grows.
@@ -96,6 +98,9 @@ func (c *Conn) Begin(h *Hub, link Link, p Peer) {
 	c.link, c.shard = link, s
 	c.id, c.transport, c.framing = p.ID, p.Transport, p.Framing
 	c.setUser(p.User)
+	if p.Keeper != nil {
+		c.link = &resumable{conn: c, keeper: p.Keeper, link: link}
+	}
 	var fits bool
 	if c.remote, fits = packAddress(p.Remote); p.Head != nil || !fits {
 		c.alter(func(r *rare) {
@@ -130,6 +135,15 @@ func (c *Conn) context() *Context { return (*Context)(c) }
 // after is the second that is at least n whole seconds, and less than one more, from now.
 func (s *shard) after(n uint32) uint32 { return s.loop.Now() + n + 1 }
 
+// Loop is the connection's, for life. Any goroutine, once the connection can be found by others.
+func (c *Conn) Loop() *engine.Loop { return c.shard.loop }
+
+// ID is the public id. As Loop.
+func (c *Conn) ID() ID { return c.id }
+
+// User is who the client was when it came; nil: anonymous. As Loop.
+func (c *Conn) User() *auth.Identity { return c.context().User() }
+
 // hub and protocol are short ways.
 func (c *Conn) hub() *Hub { return c.shard.hub }
 
@@ -145,8 +159,25 @@ func (c *Conn) write(record []byte) {
 	}
 }
 
+// control is write for a record that stateful reconnect does not count (wire contract, section 18.2).
+func (c *Conn) control(record []byte) {
+	r := c.resumable()
+	if r == nil {
+		c.write(record)
+		return
+	}
+	c.shard.local.keep(record)
+	r.control(record)
+}
+
 // Drained says that there is room on the way out again, after Link.Room had said that there is none. Loop only.
 func (c *Conn) Drained() {
+	if r := c.resumable(); r != nil {
+		r.forward()
+		if !r.Room() {
+			return
+		}
+	}
 	if l := c.lively(); l != nil {
 		l.running.drained(c)
 	}

@@ -34,7 +34,7 @@ func (c *Conn) handshake(src []byte) int {
 		c.failHandshake(engine.HandshakeRefused, text, errors.New(text))
 		return 0
 	}
-	c.accept(proto)
+	c.accept(proto, shake.Version)
 	return n
 }
 
@@ -57,16 +57,17 @@ func (h *Hub) choose(shake codec.Handshake, binary bool) (proto uint8, text stri
 }
 
 // accept answers the handshake, then begins the hub connection, in the order of wire contract, section 12.1.
-func (c *Conn) accept(proto uint8) {
+func (c *Conn) accept(proto uint8, version int) {
 	s := c.shard
 	h := s.hub
 	s.local.counters.handshakes.Add(1)
 	c.proto = h.framed(proto, c.framing)
 	c.state = stateOpen
 	c.seen = s.loop.Now()
+	c.agree(version)
 	c.link.Format(c.protocol().Binary())
 	if c.state == stateOpen {
-		c.write(codec.AppendHandshakeResponse(s.local.scratch(), ""))
+		c.control(codec.AppendHandshakeResponse(s.local.scratch(), ""))
 	}
 	if c.state != stateOpen {
 		return

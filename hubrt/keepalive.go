@@ -22,9 +22,13 @@ func (c *Conn) arm() {
 			at = t
 		}
 	}
-	if c.link != nil {
-		c.link.SetDeadline(at)
+	if c.link == nil {
+		return
 	}
+	if r := c.resumable(); r != nil && r.ackAt != 0 && (at == 0 || r.ackAt < at) {
+		at = r.ackAt
+	}
+	c.link.SetDeadline(at)
 }
 
 // Deadline says that the second set by Link.SetDeadline has come.
@@ -51,6 +55,7 @@ func (c *Conn) Deadline(now uint32) {
 		if c.pingAt != 0 && now >= c.pingAt {
 			c.ping(now)
 		}
+		c.acknowledge(now)
 	}
 	if c.state <= stateOpen {
 		c.arm()

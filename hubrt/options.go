@@ -32,13 +32,18 @@ type Options struct {
 	StatefulReconnect bool
 	// StatefulBuffer is how many bytes wait for the client's acknowledgement until senders wait (StatefulReconnectBufferSize); default 100,000.
 	StatefulBuffer int
-	MaxGroups      int // groups of one connection; default 1,000. Joining and leaving take time in proportion to the connection's groups
-	DetailedErrors bool
-	RequireUser    bool // the endpoint answers 401 to anonymous requests
-	DropRequest    bool // free the request after the connected event; Context.Request is nil then
-	Rates          limits.Rates
-	Protocols      []codec.Protocol          // default JSON and MessagePack; at most three. A client picks one in its handshake; a broadcast is encoded once for each in use
-	Methods        map[string]method.Options // by Go method name
+	// StatefulMax is how many bytes of its own a client may leave without acknowledgement, and a sixteenth of what it may of messages to many, which costs
+	// a pointer each; default 1 MiB. Over it the connection ends (engine.OutboundOverflow).
+	StatefulMax int
+	// DisconnectTimeout is how long a connection with stateful reconnect waits for its client to come back after a loss; default 15 s. Then the hub sees an ordinary end.
+	DisconnectTimeout time.Duration
+	MaxGroups         int // groups of one connection; default 1,000. Joining and leaving take time in proportion to the connection's groups
+	DetailedErrors    bool
+	RequireUser       bool // the endpoint answers 401 to anonymous requests
+	DropRequest       bool // free the request after the connected event; Context.Request is nil then
+	Rates             limits.Rates
+	Protocols         []codec.Protocol          // default JSON and MessagePack; at most three. A client picks one in its handshake; a broadcast is encoded once for each in use
+	Methods           map[string]method.Options // by Go method name
 }
 
 const (
@@ -51,6 +56,8 @@ const (
 	defaultStreamBuffer     = 10
 	defaultMaxStreams       = 100
 	defaultStatefulBuffer   = 100_000
+	defaultStatefulMax      = 1 << 20
+	defaultDisconnect       = 15 * time.Second
 
 	maxTime      = 24 * 365 * time.Hour
 	maxBytes     = 1 << 30
@@ -90,6 +97,11 @@ func (o Options) resolve() (Options, *limits.Limiter, error) {
 	number("StreamBuffer", &o.StreamBuffer, defaultStreamBuffer, maxStreams)
 	number("MaxStreams", &o.MaxStreams, defaultMaxStreams, maxStreams)
 	number("StatefulBuffer", &o.StatefulBuffer, defaultStatefulBuffer, maxBytes)
+	number("StatefulMax", &o.StatefulMax, max(defaultStatefulMax, o.StatefulBuffer), maxBytes)
+	if o.StatefulMax < o.StatefulBuffer {
+		errs = append(errs, fmt.Errorf("StatefulMax is %d: the hard cap must not be below StatefulBuffer, which is %d", o.StatefulMax, o.StatefulBuffer))
+	}
+	duration("DisconnectTimeout", &o.DisconnectTimeout, defaultDisconnect)
 	number("MaxGroups", &o.MaxGroups, defaultMaxGroups, maxGroups)
 
 	if len(o.Protocols) == 0 {

@@ -34,6 +34,9 @@ func TestOptions(t *testing.T) {
 			Rates: limits.Rates{Messages: -7},
 		}, []string{"HandshakeTimeout is -1ns", "KeepAliveInterval is -2ns", "ClientTimeout is 1281023h53m38.427387904s: want 0 (default 30s) to 8760h0m0s", "MaxMessage is -3: want 0 (default 32768)",
 			"InputBuffer is -4", "MaxParallelCalls is -5", "MaxGroups is -6", "Rates.Messages is -7"}},
+		{"stateful reconnect", Options{StatefulBuffer: -1, StatefulMax: 50, DisconnectTimeout: -2}, []string{"StatefulBuffer is -1", "DisconnectTimeout is -2ns"}},
+		{"a hard cap below the soft one", Options{StatefulMax: 50_000}, []string{"StatefulMax is 50000: the hard cap must not be below StatefulBuffer, which is 100000"}},
+		{"a large soft cap raises the hard one", Options{StatefulBuffer: 5 << 20}, nil},
 		{"protocols", Options{Protocols: []codec.Protocol{codec.JSON, nil, codec.JSON, codec.JSON}},
 			[]string{"Protocols has 4 entries: want at most 3", "Protocols[1] is nil", `Protocols names "json" twice`}},
 	} {

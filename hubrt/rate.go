@@ -49,7 +49,7 @@ func (c *Conn) rateOver() {
 	c.resume()
 }
 
-// reject answers what came over the rate. The client's Close is heard all the same, and so is its first ping, which starts a clock.
+// reject answers what came over the rate. The client's Close is heard all the same, and so is its first ping, which starts a clock, and what keeps both sides' numbers equal.
 func (c *Conn) reject(m *codec.Message) {
 	switch m.Kind {
 	case codec.Invocation, codec.StreamInvocation:
@@ -60,7 +60,7 @@ func (c *Conn) reject(m *codec.Message) {
 		}
 		err := h.errRate()
 		c.refuseCall(m, name, fmt.Sprintf("Failed to invoke '%s' because %s.", name, err), err, slog.LevelDebug)
-	case codec.Ping, codec.Close:
+	case codec.Ping, codec.Close, codec.Ack, codec.Sequence:
 		c.dispatch(m)
 	}
 }

@@ -99,6 +99,9 @@ func (c *Conn) step(src []byte) int {
 		c.fail(engine.ProtocolError, err)
 		return n
 	}
+	if c.repeated(m.Kind) {
+		return n
+	}
 	if limited {
 		c.reject(m)
 		return n

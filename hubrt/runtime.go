@@ -15,19 +15,25 @@ import (
 
 // RuntimeConfig belongs to one server.
 type RuntimeConfig struct {
-	Loops        []*engine.Loop                              // in the order of their Index
-	Workers      int                                         // goroutines that run hub methods and hooks, at most; default 256; started on demand
-	WorkerQueue  int                                         // calls waiting for a worker, all clients; default 64 x Workers
-	SendQueue    int                                         // bytes of sends that wait for one loop; default 64 MiB; see ErrSendQueueFull
-	AppendHeader func(dst []byte, binary bool, n int) []byte // transport header of shared frames with Messages framing; nil: none
-	AppendEvent  func(dst, records []byte) []byte            // the event of shared frames with Events framing; nil: the records alone
-	Logger       *slog.Logger                                // nil: silence
+	Loops       []*engine.Loop // in the order of their Index
+	Workers     int            // goroutines that run hub methods and hooks, at most; default 256; started on demand
+	WorkerQueue int            // calls waiting for a worker, all clients; default 64 x Workers
+	SendQueue   int            // bytes of sends that wait for one loop; default 64 MiB; see ErrSendQueueFull
+	// StatefulMemory is how many bytes all connections together may keep for stateful reconnect; default 256 MiB. A message to many counts once for each loop that keeps it.
+	// Over it the connections that have been away for longest are dropped, no other may be away, no client gets the agreement, and one that lets more than
+	// Options.StatefulBuffer wait is ended.
+	StatefulMemory int
+	AppendHeader   func(dst []byte, binary bool, n int) []byte // transport header of shared frames with Messages framing; nil: none
+	AppendEvent    func(dst, records []byte) []byte            // the event of shared frames with Events framing; nil: the records alone
+	Logger         *slog.Logger                                // nil: silence
 }
 
 const (
 	defaultWorkers     = 256
 	defaultWorkerQueue = 64 // times Workers
 	defaultSendQueue   = 64 << 20
+
+	defaultStatefulMemory = 256 << 20
 )
 
 // Runtime holds the workers and hubs of a server. All methods may be called on any goroutine.
@@ -68,6 +74,8 @@ type local struct {
 	posts  atomic.Int64 // any goroutine (atomic): sends and membership changes that were posted to the loop
 	queued atomic.Int64 // any goroutine (atomic): bytes of those that have not run
 
+	ledger ledger
+
 	counters counters
 	_        [64]byte // the next loop's counters are on another cache line
 }
@@ -86,6 +94,9 @@ func NewRuntime(cfg RuntimeConfig) *Runtime {
 	if cfg.AppendEvent == nil {
 		cfg.AppendEvent = func(dst, records []byte) []byte { return append(dst, records...) }
 	}
+	if cfg.StatefulMemory <= 0 {
+		cfg.StatefulMemory = defaultStatefulMemory
+	}
 	if cfg.AppendHeader == nil {
 		cfg.AppendHeader = func(dst []byte, _ bool, _ int) []byte { return dst }
 	}
@@ -98,6 +109,7 @@ func NewRuntime(cfg RuntimeConfig) *Runtime {
 	}
 	for i, l := range cfg.Loops {
 		rt.locals[i].loop = l
+		rt.locals[i].ledger.rt, rt.locals[i].ledger.local = rt, &rt.locals[i]
 	}
 	rt.pool.init(rt, cfg.Workers, cfg.WorkerQueue)
 	return rt

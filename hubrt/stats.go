@@ -15,7 +15,12 @@ type Stats struct {
 	SendBytes    int64 // now: of sends and membership changes that wait for the loops
 	SendsRefused int64 // sends and joins that failed with ErrSendQueueFull
 
-	Questions int64 // now: calls of client methods whose answer is waited for
+	Questions       int64 // now: calls of client methods whose answer is waited for
+	StatefulBytes   int64 // now: what is kept for clients with stateful reconnect
+	Away            int64 // now: connections that wait for their client to come back
+	Resumed         int64 // clients that have come back
+	StatefulExpired int64 // that have not
+	StatefulEvicted int64 // connections that were dropped while away because of RuntimeConfig.StatefulMemory
 
 	CallsWaiting, CallsRunning, Workers int64 // now; inline calls are in none of these
 
@@ -42,6 +47,12 @@ func (rt *Runtime) Stats() Stats {
 	for i := range rt.locals {
 		c := &rt.locals[i].counters
 		s.SendBytes += rt.locals[i].queued.Load()
+		l := &rt.locals[i].ledger
+		s.StatefulBytes += l.kept.Load()
+		s.Away += l.away.Load()
+		s.Resumed += l.resumed.Load()
+		s.StatefulExpired += l.expired.Load()
+		s.StatefulEvicted += l.evicted.Load()
 		s.Handshakes += c.handshakes.Load()
 		s.MessagesIn += c.messagesIn.Load()
 		s.Calls += c.calls.Load()

@@ -148,9 +148,18 @@ func (d *delivery) free() {
 func (d *delivery) Run(*engine.Loop) {
 	d.conn.shard.begins(d.queued)
 	if d.conn.state == stateOpen {
-		d.conn.link.Write(d.records.b)
+		d.conn.push(d.records.b)
 	}
 	d.free()
+}
+
+// push writes records that the client has not asked for.
+func (c *Conn) push(records []byte) {
+	if r := c.resumable(); r != nil {
+		r.push(records)
+	} else {
+		c.link.Write(records)
+	}
 }
 
 // Merge implements engine.Merger: what is queued for one connection leaves as one message.

@@ -18,10 +18,10 @@ type mapped struct {
 
 func paths() []mapped {
 	return []mapped{
-		{"/probe", Probe{}, nil},
+		{"/probe", Probe{}, func(o *spoke.HubOptions) { o.StatefulReconnect = true }},
 		{"/plain", Probe{}, nil},
-		{"/detailed", Probe{}, func(o *spoke.HubOptions) { o.DetailedErrors = true }},
-		{"/smallbuffer", Probe{}, nil},
+		{"/detailed", Probe{}, func(o *spoke.HubOptions) { o.DetailedErrors, o.StatefulReconnect = true, true }},
+		{"/smallbuffer", Probe{}, func(o *spoke.HubOptions) { o.StatefulReconnect, o.StatefulBuffer = true, 500 }},
 		{"/shortpoll", Probe{}, nil},
 		{"/minversion1", Probe{}, func(o *spoke.HubOptions) { o.MinNegotiateVersion = 1 }},
 		{"/websockets", Probe{}, func(o *spoke.HubOptions) { o.Transports = spoke.WebSockets }},
