@@ -1,12 +1,12 @@
 package main
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"go/token"
 	"go/types"
 	"maps"
-	"reflect"
 	"slices"
 	"strings"
 	"unicode"
@@ -118,9 +118,7 @@ func (p *program) hub(obj *types.TypeName, names naming) (hub, error) {
 			r.add(f, r.name(f.Name()), set.At(i).Type().(*types.Signature))
 		}
 	}
-	if s, ok := t.Underlying().(*types.Struct); ok {
-		r.fields(s)
-	}
+	r.fields(t)
 	if len(r.methods) == 0 && r.err() == nil {
 		return fail("it has no exported methods")
 	}
@@ -217,26 +215,58 @@ func (r *registration) add(obj types.Object, name string, sig *types.Signature) 
 	r.methods[folded] = m
 }
 
-// fields adds the fields of func type whose tag makes them methods: `spoke:"name"`.
-func (r *registration) fields(s *types.Struct) {
-	for i := range s.NumFields() {
-		f := s.Field(i)
-		tag, ok := reflect.StructTag(s.Tag(i)).Lookup("spoke")
-		if !ok || tag == "-" {
-			continue
+// fields adds the fields whose tag makes them methods, `spoke:"name,option"`, those of embedded structs among them.
+func (r *registration) fields(hub types.Type) {
+	type place struct {
+		field *types.Var
+		tag   string
+	}
+	var all []place
+	seen := map[string]bool{}
+	var walk func(t types.Type)
+	walk = func(t types.Type) {
+		if seen[fullName(t)] {
+			return
 		}
-		name, _, _ := strings.Cut(tag, ",")
-		if name == "" {
-			name = r.name(f.Name())
+		seen[fullName(t)] = true
+		s, ok := t.Underlying().(*types.Struct)
+		if !ok {
+			return
+		}
+		for i := range s.NumFields() {
+			f := s.Field(i)
+			if tag, ok := tagsOf(s.Tag(i)).Lookup("spoke"); ok {
+				all = append(all, place{f, tag})
+			}
+			if inner, _ := embeddedStruct(f); inner != nil {
+				walk(inner)
+			}
+		}
+	}
+	walk(hub)
+	for _, p := range all {
+		f := p.field
+		if promoted, _, _ := types.LookupFieldOrMethod(hub, true, f.Pkg(), f.Name()); promoted != f {
+			continue // another one of its name hides it
+		}
+		name, options, more := strings.Cut(p.tag, ",")
+		problem := ""
+		for more && problem == "" {
+			var word string
+			if word, options, more = strings.Cut(options, ","); word != "inline" && word != "user" {
+				problem = fmt.Sprintf("its spoke tag has the option %q; there are inline and user", word)
+			}
 		}
 		sig, ok := f.Type().Underlying().(*types.Signature)
 		switch {
-		case !ok:
-			r.refuse(f.Pos(), name, "%s is not a function type", reflectName(f.Type()))
+		case problem != "":
+			r.refuse(f.Pos(), f.Name(), "%s", problem)
 		case !f.Exported():
-			r.refuse(f.Pos(), name, "its field %s is not exported", f.Name())
+			r.refuse(f.Pos(), f.Name(), "the field has a spoke tag, but is not exported")
+		case !ok:
+			r.refuse(f.Pos(), f.Name(), "the field has a spoke tag, but %s is not a function type", reflectName(f.Type()))
 		default:
-			r.add(f, name, sig)
+			r.add(f, cmp.Or(name, r.name(f.Name())), sig)
 		}
 	}
 }

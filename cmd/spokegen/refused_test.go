@@ -88,8 +88,10 @@ func TestRefused(t *testing.T) {
 		{"./testdata/bad Generic", "Generic is no hub: it is generic; name a type that says for which types, such as: type OfGeneric = Generic[int]"},
 		{"./testdata/bad Variable", "Variable is no type, but a var"},
 		{"./testdata/bad Twice", `hub method "Send": Duplicate definitions of 'Send'. Overloading is not supported. ("SEND" is registered, and names ignore ASCII case.)`},
-		{"./testdata/bad FieldHub", "hub method \"noFunc\": int is not a function type\nhub method \"hidden\": its field hidden is not exported\n" +
-			`hub method "bad": parameter 1 (func()) cannot be an argument: func() has no encoding`},
+		{"./testdata/bad Fields", "hub method \"Number\": the field has a spoke tag, but int is not a function type\n" +
+			"hub method \"hidden\": the field has a spoke tag, but is not exported\n" +
+			"hub method \"bad\": parameter 1 (func()) cannot be an argument: func() has no encoding\n" +
+			`hub method "Option": its spoke tag has the option "inlined"; there are inline and user`},
 		{"./testdata/bad Items", "hub method \"Both\": parameter 1 (chan bad.Hidden) cannot be a stream from the client: declare it as <-chan bad.Hidden, since one side alone sends\n" +
 			"hub method \"Both\": chan bool cannot be a stream to the client: declare it as <-chan bool, since one side alone sends\n" +
 			"hub method \"Down\": iter.Seq[func()] cannot be a stream to the client: func() has no encoding\n" +

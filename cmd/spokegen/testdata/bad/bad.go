@@ -105,10 +105,11 @@ type BadClient interface {
 	TELL()
 }
 
-type FieldHub struct {
-	NoFunc int          `spoke:"noFunc"`
+type Fields struct {
+	Number int          `spoke:"number"`
 	hidden func()       `spoke:"hidden"`
 	Bad    func(func()) `spoke:"bad"`
+	Option func()       `spoke:"option,inlined"`
 }
 
-func (FieldHub) Send() {}
+func (Fields) Send() {}

@@ -12,14 +12,20 @@ import (
 
 // Chat is one room.
 type Chat struct {
+	*dice
 	mu   sync.Mutex
 	said []Message
 
 	// Typing tells the others that somebody types.
 	Typing func(c *spoke.Context, user string) error `spoke:"typing"`
+	Hidden func()                                    // without a tag it is no method
+}
+
+type dice struct {
 	// Roll throws dice.
-	Roll   func(sides int) (int, error) `spoke:",inline"`
-	Hidden func()
+	Roll func(sides int) (int, error) `spoke:",inline"`
+	// Typing is hidden by that of Chat.
+	Typing func() `spoke:"diceTyping"`
 }
 
 // Message is what somebody said.
