@@ -44,8 +44,8 @@ chromium: ## Debian's Chromium
 
 test-js: setup-js chromium ## the official JavaScript clients in Node and in Chromium
 	@mkdir -p $(OUT)
-	$(GO) build -o $(OUT)/spoked ./cmd/spoked
-	cd interop/js && SPOKED=$(OUT)/spoked npm test 2>&1 | tee $(OUT)/js.txt
+	$(GO) build -o $(OUT)/ ./cmd/spoked ./interop/probe
+	cd interop/js && SPOKED=$(OUT)/spoked PROBE=$(OUT)/probe npm test 2>&1 | tee $(OUT)/js.txt
 
 test-ts: setup-js ## the declarations of spokegen, judged by the TypeScript compiler, and a compiled client with its Go program
 	@mkdir -p $(OUT)

@@ -1,23 +1,23 @@
-// The official clients in Node: the present one, and the oldest that are still met.
-import { createRequire } from "node:module";
+// The official clients in Node, with both protocols.
 import { after, before, describe, test } from "node:test";
 import { checks } from "../lib/checks.js";
-import { runCheck } from "../lib/run-check.mjs";
-import { Spoked } from "../lib/spoked.mjs";
+import { clients, protocols } from "../lib/clients.mjs";
+import { Begun, runCheck, Servers } from "../lib/run-check.mjs";
 
-const require = createRequire(import.meta.url);
-
-for (const name of ["@microsoft/signalr", "signalr-6.0", "signalr-3.1"]) {
-  const signalR = require(name);
-  const { version } = require(`${name}/package.json`);
-  describe(`client ${version} in Node`, () => {
-    let shared;
-    before(async () => {
-      shared = await Spoked.start();
+for (const client of clients) {
+  for (const protocol of protocols) {
+    describe(`JavaScript ${client.version} in Node, ${protocol}`, () => {
+      let shared;
+      const begun = new Begun();
+      const own = checks.filter(client.can);
+      const library = client.library(protocol);
+      const run = (check) => runCheck(check, shared, (url, control) => check.run({ client: library, json: protocol === "JSON", url, control }));
+      before(async () => {
+        shared = await Servers.start();
+        begun.begin(own, run);
+      });
+      after(() => shared?.stop());
+      for (const check of own) test(check.name, { timeout: 120_000 }, () => begun.of(check) ?? run(check));
     });
-    after(() => shared?.stop());
-    for (const check of checks) {
-      test(check.name, { timeout: 60_000 }, () => runCheck(check, shared, (url, control) => check.run({ signalR, url, control })));
-    }
-  });
+  }
 }

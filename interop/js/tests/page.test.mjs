@@ -4,10 +4,10 @@ import { mkdirSync } from "node:fs";
 import { after, before, describe, test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { launch, withoutChromium } from "../lib/chromium.mjs";
-import { Cable, Spoked } from "../lib/spoked.mjs";
+import { Cable, Spoked } from "../lib/servers.mjs";
 
 const out = fileURLToPath(new URL("../out/", import.meta.url));
-const PATIENCE = 15_000; // ms
+const PATIENCE = 30_000; // ms
 const sizes = [
   { width: 320, height: 720 },
   { width: 768, height: 1024 },
@@ -85,7 +85,7 @@ describe("the page", withoutChromium, () => {
 
   for (const colorScheme of ["light", "dark"]) {
     for (const viewport of sizes) {
-      test(`at ${viewport.width} px, ${colorScheme}`, { timeout: 90_000 }, async () => {
+      test(`at ${viewport.width} px, ${colorScheme}`, { timeout: 180_000 }, async () => {
         const { context, pages, complaints } = await tabs(2, { viewport, colorScheme });
         const [ada, grace] = pages;
         await rename(ada, "Ada Lovelace");
@@ -127,7 +127,7 @@ describe("the page", withoutChromium, () => {
     }
   }
 
-  test("with the keyboard alone", { timeout: 90_000 }, async () => {
+  test("with the keyboard alone", { timeout: 180_000 }, async () => {
     const { context, pages, complaints } = await tabs(2);
     const [page, other] = pages;
     await page.bringToFront();
@@ -185,7 +185,7 @@ describe("the page", withoutChromium, () => {
     await context.close();
   });
 
-  test("an answer that comes late does not take the focus away", { timeout: 60_000 }, async () => {
+  test("an answer that comes late does not take the focus away", { timeout: 120_000 }, async () => {
     const context = await browser.newContext();
     context.setDefaultTimeout(PATIENCE);
     const page = await context.newPage();
@@ -230,7 +230,7 @@ describe("the page", withoutChromium, () => {
     await context.close();
   });
 
-  test("a click on a room counts though the list changes under it", { timeout: 60_000 }, async () => {
+  test("a click on a room counts though the list changes under it", { timeout: 120_000 }, async () => {
     const { context, pages, complaints } = await tabs(2);
     const [page, other] = pages;
     await other.getByLabel("Join or open a room").fill("moving");
@@ -250,7 +250,7 @@ describe("the page", withoutChromium, () => {
     await context.close();
   });
 
-  test("screen readers are told of messages, states and errors", { timeout: 60_000 }, async () => {
+  test("screen readers are told of messages, states and errors", { timeout: 120_000 }, async () => {
     const { context, pages, complaints } = await tabs(1);
     const [page] = pages;
     assert.equal(await page.getByRole("log").getAttribute("aria-live"), "polite");

@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { createRequire } from "node:module";
 import { test } from "node:test";
-import { Spoked } from "../lib/spoked.mjs";
+import { Spoked } from "../lib/servers.mjs";
 
 const signalR = createRequire(import.meta.url)("@microsoft/signalr");
 const connect = (server) => new signalR.HubConnectionBuilder().withUrl(`${server.url}bench`).configureLogging(signalR.LogLevel.None).build();
@@ -23,11 +23,11 @@ test("health, readiness and the page's headers", async () => {
   await server.stop();
 });
 
-test("readiness turns red while calls run out, and the exit code is 0", { timeout: 60_000 }, async () => {
+test("readiness turns red while calls run out, and the exit code is 0", { timeout: 120_000 }, async () => {
   const server = await Spoked.start(["-admin-addr", "127.0.0.1:0", "-drain", "-1s"]);
   const client = connect(server);
   await client.start();
-  const call = client.invoke("Sleep", 1500);
+  const call = client.invoke("Sleep", 5000);
   await server.untilCallsRun(1);
   const admin = /url=(\S+)/.exec(server.log)[1];
   assert.equal((await fetch(`${admin}readyz`)).status, 200);
@@ -45,18 +45,18 @@ test("readiness turns red while calls run out, and the exit code is 0", { timeou
   assert.equal(await exit, 0);
 });
 
-test("SIGTERM under load loses no running call", { timeout: 60_000 }, async () => {
+test("SIGTERM under load loses no running call", { timeout: 120_000 }, async () => {
   const server = await Spoked.start(["-admin-addr", "127.0.0.1:0", "-drain", "500ms"]);
   const clients = Array.from({ length: 20 }, () => connect(server));
   await Promise.all(clients.map((c) => c.start()));
-  const calls = clients.map((c) => c.invoke("Sleep", 800));
+  const calls = clients.map((c) => c.invoke("Sleep", 4000));
   await server.untilCallsRun(clients.length);
   const exit = server.stop();
   assert.deepEqual(await Promise.all(calls), clients.map(() => null));
   assert.equal(await exit, 0);
 });
 
-test("a second signal ends it at once, with 1", { timeout: 60_000 }, async () => {
+test("a second signal ends it at once, with 1", { timeout: 120_000 }, async () => {
   const server = await Spoked.start(["-admin-addr", "127.0.0.1:0"]);
   const client = connect(server);
   await client.start();

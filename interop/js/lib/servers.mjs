@@ -1,4 +1,4 @@
-// Builds, starts and stops spoked, and cuts connections to it.
+// Builds, starts and stops the servers under test, and cuts connections to them.
 import { execFileSync, spawn } from "node:child_process";
 import { mkdtempSync, rmSync } from "node:fs";
 import net from "node:net";
@@ -7,43 +7,38 @@ import path from "node:path";
 import { fileURLToPath } from "node:url";
 
 const repository = fileURLToPath(new URL("../../..", import.meta.url));
-const START_LIMIT = 20_000; // ms
-const STOP_LIMIT = 30_000;
+const START_LIMIT = 60_000; // ms
+const STOP_LIMIT = 60_000;
 
 const children = new Set();
-let folder = null; // of the binary built here
+let folder = null; // of the binaries built here
 process.on("exit", () => {
   for (const child of children) child.kill("SIGKILL");
   if (folder) rmSync(folder, { recursive: true, force: true });
 });
 
-let binary = process.env.SPOKED;
+// binaries has what the environment names, and what has been built here.
+const binaries = { spoked: process.env.SPOKED, probe: process.env.PROBE };
 
-function builtBinary() {
-  if (!binary) {
-    folder = mkdtempSync(path.join(os.tmpdir(), "spoked-"));
-    binary = path.join(folder, "spoked");
-    execFileSync("go", ["build", "-o", binary, "./cmd/spoked"], { cwd: repository, stdio: ["ignore", "inherit", "inherit"] });
+function binary(name, pkg) {
+  if (!binaries[name]) {
+    folder ??= mkdtempSync(path.join(os.tmpdir(), "spoke-interop-"));
+    binaries[name] = path.join(folder, name);
+    execFileSync("go", ["build", "-o", binaries[name], pkg], { cwd: repository, stdio: ["ignore", "inherit", "inherit"] });
   }
-  return binary;
+  return binaries[name];
 }
 
-// Spoked is a running server. Its url ends with a slash.
-export class Spoked {
+// Program is a running server. Its url ends with a slash.
+class Program {
   url = "";
   log = "";
   #child;
   #exited;
 
-  // start runs spoked with the hub /bench on a free port, or on the one given.
-  static async start(args = [], port = 0) {
-    const server = new Spoked();
-    await server.#start(args, port);
-    return server;
-  }
-
-  async #start(args, port) {
-    this.#child = spawn(builtBinary(), ["-bench", "-addr", `127.0.0.1:${port}`, ...args], { stdio: ["ignore", "pipe", "pipe"] });
+  // run starts a binary and waits until it says where it serves: the first group of ready.
+  async run(file, args, ready) {
+    this.#child = spawn(file, args, { stdio: ["ignore", "pipe", "pipe"] });
     children.add(this.#child);
     this.#exited = new Promise((resolve) => {
       this.#child.once("exit", (code, signal) => {
@@ -58,20 +53,19 @@ export class Spoked {
     const line = new Promise((resolve) => {
       this.#child.stdout.setEncoding("utf8").on("data", (text) => {
         out += text;
-        const found = /^Spoke is serving (http:\S+)$/m.exec(out);
+        const found = ready.exec(out);
         if (found) resolve(found[1]);
       });
     });
     const died = this.#exited.then(({ code, signal }) => {
-      throw new Error(`spoked ended with ${code ?? signal} before it served; it said:\n${this.log}`);
+      throw new Error(`${file} ended with ${code ?? signal} before it served; it said:\n${this.log}`);
     });
     died.catch(() => {}); // later ends are stop's business
-    this.url = await within(Promise.race([line, died]), START_LIMIT, "spoked to start");
-    if (args.includes("-admin-addr")) await within(this.#said("admin listener"), START_LIMIT, "the admin listener");
+    this.url = new URL(await within(Promise.race([line, died]), START_LIMIT, `${file} to start`)).href;
   }
 
   // said waits for a text in the log.
-  #said(text) {
+  said(text) {
     return new Promise((resolve) => {
       const look = () => {
         if (!this.log.includes(text)) return;
@@ -85,6 +79,46 @@ export class Spoked {
 
   get port() {
     return Number(new URL(this.url).port);
+  }
+
+  // stop sends SIGTERM and returns the exit code.
+  async stop() {
+    this.#child.kill("SIGTERM");
+    const { code, signal } = await within(this.#exited, STOP_LIMIT, "the server to drain").catch((error) => {
+      this.#child.kill("SIGKILL");
+      throw new Error(`${error.message}; it said:\n${this.log}`);
+    });
+    if (code !== 0) throw new Error(`the server ended with ${code ?? signal}, not 0; it said:\n${this.log}`);
+    return code;
+  }
+
+  // signal sends a signal and returns at once; end waits for the exit code.
+  signal(name) {
+    this.#child.kill(name);
+  }
+  async end() {
+    const { code } = await within(this.#exited, STOP_LIMIT, "the server to end");
+    return code;
+  }
+}
+
+// Probe is the server of the recorded exchanges, with the hubs of interop/probe/hubs.
+export class Probe extends Program {
+  static async start() {
+    const server = new Probe();
+    await server.run(binary("probe", "./interop/probe"), ["-urls", "http://127.0.0.1:0"], /^listening on (http:\S+)$/m);
+    return server;
+  }
+}
+
+// Spoked is the program spoked with the hub /bench.
+export class Spoked extends Program {
+  // start takes spoked's flags, and a port if it must be that one.
+  static async start(args = [], port = 0) {
+    const server = new Spoked();
+    await server.run(binary("spoked", "./cmd/spoked"), ["-bench", "-addr", `127.0.0.1:${port}`, ...args], /^Spoke is serving (http:\S+)$/m);
+    if (args.includes("-admin-addr")) await within(server.said("admin listener"), START_LIMIT, "the admin listener");
+    return server;
   }
 
   // metrics reads the counters on the admin listener, for which there must be the flag -admin-addr.
@@ -102,26 +136,6 @@ export class Spoked {
       running = (await this.metrics()).Server.Hubs.CallsRunning;
     } while (running < n && Date.now() < limit);
     if (running < n) throw new Error(`waited ${START_LIMIT} ms in vain for ${n} running calls: there are ${running}`);
-  }
-
-  // stop sends SIGTERM and returns the exit code.
-  async stop() {
-    this.#child.kill("SIGTERM");
-    const { code, signal } = await within(this.#exited, STOP_LIMIT, "spoked to drain").catch((error) => {
-      this.#child.kill("SIGKILL");
-      throw new Error(`${error.message}; it said:\n${this.log}`);
-    });
-    if (code !== 0) throw new Error(`spoked ended with ${code ?? signal}, not 0; it said:\n${this.log}`);
-    return code;
-  }
-
-  // signal sends a signal and returns at once; end waits for the exit code.
-  signal(name) {
-    this.#child.kill(name);
-  }
-  async end() {
-    const { code } = await within(this.#exited, STOP_LIMIT, "spoked to end");
-    return code;
   }
 }
 
