@@ -5,7 +5,9 @@ import (
 	"flag"
 	"fmt"
 	"log/slog"
+	"maps"
 	"os"
+	"slices"
 	"strings"
 	"time"
 
@@ -95,6 +97,14 @@ type HubOptions struct {
 	SubProtocol func(offered []string) string
 	// AllowedOrigins are the exact Origin values with which a WebSocket may be opened. Empty (default): all. Requests without Origin, so not from browsers, pass.
 	AllowedOrigins []string
+}
+
+// clone shares nothing with o that may be changed.
+func (o HubOptions) clone() HubOptions {
+	o.AllowedOrigins = slices.Clone(o.AllowedOrigins)
+	o.Protocols = slices.Clone(o.Protocols)
+	o.Methods = maps.Clone(o.Methods)
+	return o
 }
 
 // EnvPrefix is the beginning of the environment variables that RegisterFlags reads.

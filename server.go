@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"net"
 	"net/http"
-	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -42,6 +41,7 @@ func New(cfg Config) (*Server, error) {
 	if err := cfg.Hub.Options.Validate(); err != nil {
 		return nil, fmt.Errorf("spoke: Config.Hub: %w", err)
 	}
+	cfg.Hub = cfg.Hub.clone()
 	s := &Server{cfg: cfg}
 	s.http = http1.Config{
 		MaxHead:     cfg.HTTP.MaxHead,
@@ -92,9 +92,7 @@ func (s *Server) MapHub(path string, hub any, opts ...func(*HubOptions)) (*Hub, 
 	if err := s.open(); err != nil {
 		return nil, err
 	}
-	o := s.cfg.Hub
-	o.AllowedOrigins = slices.Clone(o.AllowedOrigins)
-	o.Protocols = slices.Clone(o.Protocols)
+	o := s.cfg.Hub.clone()
 	for _, f := range opts {
 		f(&o)
 	}

@@ -21,6 +21,8 @@ import (
 	"time"
 
 	"github.com/spokehub/spoke"
+	"github.com/spokehub/spoke/codec"
+	"github.com/spokehub/spoke/engine"
 	"github.com/spokehub/spoke/internal/hubtest"
 )
 
@@ -508,6 +510,59 @@ func (badHub) Twice()           {}
 func (badHub) TWICE()           {}
 func (badHub) Many(...string)   {}
 func (badHub) Chan(chan string) {}
+
+// TestHubOptionsAreCopies: each hub has its own copy of the server's options; what it changes, others do not see, nor does what is changed in the Config later.
+func TestHubOptionsAreCopies(t *testing.T) {
+	t.Parallel()
+	cfg := spoke.Config{Addr: "127.0.0.1:0", Engine: engine.Config{Backend: "memory"}}
+	cfg.Hub.MaxMessage = 1000
+	cfg.Hub.MethodName = spoke.LowerCamel
+	cfg.Hub.Methods = map[string]spoke.MethodOptions{"Say": {Name: "tell"}}
+	cfg.Hub.AllowedOrigins = []string{"https://a.example"}
+	cfg.Hub.Protocols = []codec.Protocol{codec.JSON}
+	srv, err := spoke.New(cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { srv.Shutdown(context.Background()) })
+	cfg.Hub.Methods["None"] = spoke.MethodOptions{}
+	cfg.Hub.AllowedOrigins[0], cfg.Hub.Protocols[0] = "", nil
+
+	var first spoke.HubOptions
+	if _, err := srv.MapHub("/first", sayer{}, func(o *spoke.HubOptions) {
+		if o.MaxMessage != 1000 || o.AllowedOrigins[0] != "https://a.example" {
+			t.Errorf("the options do not begin as the server's: %+v", o)
+		}
+		o.MaxMessage, o.MaxGroups = 2000, 5
+		o.Methods["Other"] = spoke.MethodOptions{Name: "another"}
+		o.AllowedOrigins[0] = "https://b.example"
+		first = *o
+	}); err != nil {
+		t.Fatal(err)
+	}
+	second, err := srv.MapHub("/second", sayer{}, func(o *spoke.HubOptions) {
+		if o.MaxMessage != 1000 || o.MaxGroups != 0 || len(o.Methods) != 1 || o.AllowedOrigins[0] != "https://a.example" || o.Protocols[0] == nil {
+			t.Errorf("the first hub has changed the second one's options: %+v", o)
+		}
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if second.Options().MaxMessage != 1000 || first.MaxMessage != 2000 {
+		t.Errorf("%+v", second.Options())
+	}
+	if err := second.Handle("TELL", func() {}); err == nil || !strings.Contains(err.Error(), `"tell" is registered`) {
+		t.Errorf("the method has not the name that the options give it: %v", err)
+	}
+	if err := second.Handle("OTHER", func() {}); err == nil || !strings.Contains(err.Error(), `"other" is registered`) {
+		t.Errorf("the method has not the name that the function gives it: %v", err)
+	}
+}
+
+type sayer struct{}
+
+func (sayer) Say()   {}
+func (sayer) Other() {}
 
 func TestMapHubErrors(t *testing.T) {
 	t.Parallel()

@@ -82,5 +82,8 @@ func InvokeClient[T any](ctx context.Context, to Target, method string, args ...
 	return hubrt.InvokeClient[T](ctx, to, method, args...)
 }
 
+// LowerCamel is a HubOptions.MethodName for JavaScript's habits: Send becomes send, HTTPStatus httpStatus.
+func LowerCamel(goName string) string { return method.LowerCamel(goName) }
+
 // Errorf makes a HubError: the only error whose text reaches a client when detailed errors are off.
 func Errorf(format string, a ...any) *HubError { return hubrt.Errorf(format, a...) }

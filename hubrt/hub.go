@@ -85,6 +85,7 @@ func (rt *Runtime) NewHub(name string, value any, opt Options) (*Hub, error) {
 		keepAlive:        wholeSeconds(opt.KeepAliveInterval),
 		clientTimeout:    wholeSeconds(opt.ClientTimeout),
 	}
+	h.methods.MethodName = opt.MethodName
 	if value != nil {
 		errs = append(errs, h.methods.AddValue(value, opt.Methods, onConnected, onDisconnected), h.addHooks(value))
 	} else if len(opt.Methods) > 0 {

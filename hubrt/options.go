@@ -44,6 +44,8 @@ type Options struct {
 	Rates             limits.Rates
 	Protocols         []codec.Protocol          // default JSON and MessagePack; at most three. A client picks one in its handshake; a broadcast is encoded once for each in use
 	Methods           map[string]method.Options // by Go method name
+	// MethodName makes the names on the wire of the Go names of a hub value's methods, for example LowerCamel; names in Methods and in tags win. Default: they are the same.
+	MethodName func(goName string) string
 }
 
 const (

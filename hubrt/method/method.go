@@ -32,7 +32,7 @@ const MaxName = 255
 
 // Options of one method. Zero value: defaults.
 type Options struct {
-	Name        string // the name on the wire, of at most MaxName bytes; default: the Go name
+	Name        string // the name on the wire, of at most MaxName bytes; default: what Table.MethodName makes of the Go name
 	Inline      bool   // runs on the event loop: must never block
 	RequireUser bool   // only for authenticated users
 }
@@ -40,6 +40,9 @@ type Options struct {
 // Table holds a hub's methods; C is the hub context's type. The zero value is empty and ready. Registration is not safe for
 // concurrent use, Lookup and All are, once registration is over.
 type Table[C context.Context] struct {
+	// MethodName makes names on the wire of the Go names of AddValue's methods and fields, unless options or a tag name them. nil: they are the same.
+	MethodName func(goName string) string
+
 	index index[C]
 }
 
@@ -60,10 +63,14 @@ type Method[C context.Context] struct {
 type invoke[C context.Context] func(hub C, call context.Context, a *Args) (Result, error)
 
 // AddValue registers the exported methods of v (a value or a pointer), promoted methods of embedded fields included, except
-// those whose Go name is in skip. A method is called with v itself (a copy of it, when v is no pointer); v must be safe for
+// those whose Go name is in skip; and the functions in v's exported fields that have a tag "spoke", as in
+//
+//	Roll func(sides int) int `spoke:"rollDice,inline"`
+//
+// where both the name and the options, inline and user (Options.Inline, Options.RequireUser), may be missing. A method is called with v itself (a copy of it, when v is no pointer); v must be safe for
 // concurrent use.
 //
-// opts is by Go method name; one that names no method is an error, as are methods that v would only have as a pointer. All
+// opts is by Go name; one that names no method and no such field is an error, as are methods that v would only have as a pointer. All
 // problems are reported at once (errors.Join), each names the method and says what is allowed. After an error nothing
 // of v is registered.
 func (t *Table[C]) AddValue(v any, opts map[string]Options, skip ...string) error {
@@ -83,8 +90,12 @@ func (t *Table[C]) AddValue(v any, opts map[string]Options, skip ...string) erro
 		b.refuse(rt.String(), "it has Lock and Unlock, which every client could call; make the embedded mutex a named field")
 		return b.err()
 	}
+	fields := fieldsOf(rv, b.refuse)
+	isField := func(name string) bool {
+		return slices.ContainsFunc(fields, func(f field) bool { return f.goName == name })
+	}
 	for _, name := range slices.Sorted(maps.Keys(opts)) {
-		if _, ok := rt.MethodByName(name); !ok || skipped(name) {
+		if _, ok := rt.MethodByName(name); (!ok || skipped(name)) && !isField(name) {
 			b.refuse(name, "options are given for it, but %v has no hub method of that Go name", rt)
 		}
 	}
@@ -95,7 +106,11 @@ func (t *Table[C]) AddValue(v any, opts map[string]Options, skip ...string) erro
 			continue
 		}
 		opt := opts[m.Name]
-		b.add(cmp.Or(opt.Name, m.Name), rv.Method(i), recv.function(m), opt)
+		b.add(t.name(m.Name, opt), rv.Method(i), recv.function(m), opt)
+	}
+	for _, f := range fields {
+		opt := f.opt.merge(opts[f.goName])
+		b.add(t.name(f.goName, opt), f.fn, plain(f.fn), opt)
 	}
 	if rt.Kind() != reflect.Pointer {
 		pt := reflect.PointerTo(rt)
@@ -105,10 +120,21 @@ func (t *Table[C]) AddValue(v any, opts map[string]Options, skip ...string) erro
 			}
 		}
 	}
-	if rt.NumMethod() == 0 && len(b.problems) == 0 {
+	if rt.NumMethod() == 0 && len(fields) == 0 && len(b.problems) == 0 {
 		b.refuse(rt.String(), "it has no exported methods; pass nil for a hub of functions only")
 	}
 	return b.commit()
+}
+
+// name is a method's name on the wire.
+func (t *Table[C]) name(goName string, opt Options) string {
+	switch {
+	case opt.Name != "":
+		return opt.Name
+	case t.MethodName != nil:
+		return t.MethodName(goName)
+	}
+	return goName
 }
 
 // Add registers one function under name. opt.Name must be empty or the same.
