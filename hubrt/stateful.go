@@ -135,6 +135,11 @@ func (c *Conn) Resume(link Link) bool {
 		link.PauseRead()
 	}
 	c.control(c.protocol().AppendSequence(c.shard.local.scratch(), r.out.first))
+	if r.done > 0 {
+		// At once, though no second has passed: a client that is lost again soon after each return would otherwise repeat more and more.
+		r.ackAt = 0
+		c.control(c.protocol().AppendAck(c.shard.local.scratch(), r.done))
+	}
 	r.out.rewind()
 	r.forward()
 	c.arm()

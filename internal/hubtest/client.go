@@ -28,6 +28,7 @@ type Message struct {
 	Result         json.RawMessage   `json:"result"`
 	Error          *string           `json:"error"`
 	AllowReconnect bool              `json:"allowReconnect"`
+	SequenceID     int64             `json:"sequenceId"`
 }
 
 // Closed is the error after the server's close frame.
@@ -61,9 +62,20 @@ func Dial(addr, path string, header ...string) (*Client, error) {
 	return c, err
 }
 
+// Refused is the error of an upgrade that was not answered with 101.
+type Refused struct {
+	Status int
+	Body   string
+}
+
+func (r *Refused) Error() string { return fmt.Sprintf("upgrade answered with %d %q", r.Status, r.Body) }
+
+// Bare is a client on a connection on which nothing has been said yet.
+func Bare(nc net.Conn) *Client { return &Client{Conn: nc, r: bufio.NewReaderSize(nc, 4096)} }
+
 // New upgrades a connection and does the handshake.
 func New(nc net.Conn, path string, header ...string) (*Client, error) {
-	c := &Client{Conn: nc, r: bufio.NewReaderSize(nc, 4096)}
+	c := Bare(nc)
 	if err := c.Upgrade(path, header...); err != nil {
 		return nil, err
 	}
@@ -88,7 +100,7 @@ func (c *Client) Upgrade(path string, header ...string) error {
 	}
 	if res.StatusCode != http.StatusSwitchingProtocols {
 		body, _ := io.ReadAll(res.Body)
-		return fmt.Errorf("upgrade answered with %d %q", res.StatusCode, body)
+		return &Refused{res.StatusCode, string(body)}
 	}
 	if a := res.Header.Get("Sec-WebSocket-Accept"); a != "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=" {
 		return fmt.Errorf("wrong Sec-WebSocket-Accept %q", a)
