@@ -58,7 +58,7 @@ func (l *Loop) runTasks() {
 		l.inboxMu.Unlock()
 		l.taskHead = 0
 	}
-	for range taskBudget {
+	for end := l.taskHead + taskBudget; l.taskHead < end; { // those that others have taken over count, too
 		if l.taskHead == len(l.tasks) {
 			return
 		}

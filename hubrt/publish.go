@@ -7,9 +7,6 @@ import (
 	"github.com/spokehub/spoke/engine"
 )
 
-// maxJoined is up to how many bytes runs of messages to the same receivers are joined.
-const maxJoined = 64 << 10
-
 // frameSet is one message in each protocol and framing in use; nil at the others, and at 0.
 type frameSet [1 + framings*maxProtocols]*engine.Frame
 
@@ -50,7 +47,10 @@ type publication struct {
 	frames frameSet
 	size   int // bytes of the largest frame
 	queued int // bytes that it counts for in the loop's queue
-	more   []frameSet
+
+	more    []step // what Merge has taken over, in order
+	replies int    // among more
+	done    int    // of more
 }
 
 var publications = sync.Pool{New: func() any { return new(publication) }}
@@ -72,7 +72,11 @@ func (h *Hub) post(loop int, frames *frameSet, kind targetKind, key string, to, 
 
 func (p *publication) free() {
 	clear(p.more)
-	*p = publication{more: p.more[:0]}
+	more := p.more[:0]
+	if cap(more) > 256 {
+		more = nil
+	}
+	*p = publication{more: more}
 	publications.Put(p)
 }
 
@@ -147,79 +151,52 @@ func (h *Hub) publishTo(frames *frameSet, conns []*Conn) error {
 	return nil
 }
 
-// Merge implements engine.Merger: runs of broadcasts to the same members are written as one message to each (5.8 against 0.52 µs
-// per delivery, docs/measured.md, rule 4).
-func (p *publication) Merge(next engine.Task) bool {
-	n, ok := next.(*publication)
-	if !ok || n.shard != p.shard || n.kind != p.kind || n.key != p.key || p.kind == toClients || len(n.more) > 0 ||
-		len(p.except) > 0 || len(n.except) > 0 || p.size+n.size > maxJoined {
-		return false
-	}
-	p.more = append(p.more, n.frames)
-	p.size += n.size
-	p.queued += n.queued
-	n.free()
-	return true
-}
-
-// join makes one frame per protocol of those that were merged.
-func (p *publication) join() {
-	if len(p.more) == 0 {
-		return
-	}
-	h := p.shard.hub
-	var parts []*engine.Frame
-	for i := 1; i < len(h.protocols); i++ {
-		parts = parts[:0]
-		if p.frames[i] != nil {
-			parts = append(parts, p.frames[i])
-		}
-		for j := range p.more {
-			if f := p.more[j][i]; f != nil {
-				parts = append(parts, f)
-			}
-		}
-		if len(parts) > 0 {
-			p.frames[i] = h.rt.joined(h.protocols[i].framing, h.protocols[i].Binary(), parts)
-		}
-	}
-}
-
-// Run sends to the members. Nothing here is locked, allocated or encoded per member. A group's members are walked from the last to the first, because a
-// send may end its connection, which takes it off the list: the one that moves to its place has been served.
-func (p *publication) Run(*engine.Loop) {
+// Run sends to the members. Nothing here is locked, allocated or encoded per member.
+func (p *publication) Run(l *engine.Loop) {
 	s := p.shard
 	s.begins(p.queued)
-	p.join()
+	if p.replies > 0 {
+		p.runAround(l)
+		p.free()
+		return
+	}
+	p.frames = p.joined()
 	for _, c := range p.except {
 		if c.shard == s {
 			c.flags |= flagSkip
 		}
 	}
-	switch p.kind {
-	case toAll:
-		s.sendAll(&p.frames)
-	case toClients:
-		for _, c := range p.to {
-			c.receive(&p.frames)
-		}
-	case toUser:
-		s.sendUser(p.key, &p.frames)
-	default:
-		if g := s.groups[p.key]; g != nil {
-			for i := len(g.members) - 1; i >= 0; i-- {
-				if i < len(g.members) {
-					s.conns.at(g.members[i]).receive(&p.frames)
-				}
-			}
-		}
-	}
+	p.send(&p.frames)
 	for _, c := range p.except {
 		if c.shard == s {
 			c.flags &^= flagSkip
 		}
 	}
 	p.free()
+}
+
+// send sends frames to the members. A group's are walked from the last to the first, because a send may end its connection, which takes it
+// off the list: the one that moves to its place has been served.
+func (p *publication) send(frames *frameSet) {
+	s := p.shard
+	switch p.kind {
+	case toAll:
+		s.sendAll(frames)
+	case toClients:
+		for _, c := range p.to {
+			c.receive(frames)
+		}
+	case toUser:
+		s.sendUser(p.key, frames)
+	default:
+		if g := s.groups[p.key]; g != nil {
+			for i := len(g.members) - 1; i >= 0; i-- {
+				if i < len(g.members) {
+					s.conns.at(g.members[i]).receive(frames)
+				}
+			}
+		}
+	}
 }
 
 // sendAll sends to all connections. It is roster.each without a call for each.
@@ -250,7 +227,12 @@ func (s *shard) sendUser(id string, frames *frameSet) {
 
 // receive sends the frame of the connection's protocol; one that is not, or no longer, enrolled has none.
 func (c *Conn) receive(frames *frameSet) {
-	if f := frames[c.frame]; f != nil && c.flags&flagSkip == 0 {
+	f := frames[c.frame]
+	switch {
+	case f == nil:
+	case c.flags&flagSkip == 0:
 		c.link.Send(f)
+	case c.shard.local.around:
+		c.shard.local.apart = append(c.shard.local.apart, c)
 	}
 }

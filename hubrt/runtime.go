@@ -67,6 +67,8 @@ type local struct {
 	args    method.Args   // loop: of inline calls
 	out     []byte        // loop: the record being written
 	conns   []*Conn       // loop: those of a user, while they are sent to
+	around  bool          // loop: a publication is being sent around those that are to be listed in apart
+	apart   []*Conn       // loop: see publication.runAround
 
 	mailboxes *mailbox // loop: spare ones
 	spare     int      // loop: their number
