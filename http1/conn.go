@@ -194,6 +194,10 @@ func (h *conn) readBody(c *engine.Conn, p []byte) (n int, more bool) {
 			}
 			*x.collected = append(*x.collected, data...)
 		}
+		if x.piece != nil && x.collected != nil && len(*x.collected) >= maxPiece && !x.body.complete() {
+			h.pieceRead(c, x)
+			return n, h.state == reading
+		}
 		if m == 0 {
 			return n, false
 		}
@@ -204,6 +208,16 @@ func (h *conn) readBody(c *engine.Conn, p []byte) (n int, more bool) {
 	}
 	h.bodyRead(c, x, whole)
 	return n, true
+}
+
+// pieceRead gives what has been collected to the one who asked for pieces, and waits to be asked for more.
+func (h *conn) pieceRead(c *engine.Conn, x *Exchange) {
+	h.state = open
+	c.SetDeadline(0)
+	buf := x.collected
+	x.collected = nil
+	h.call(x, func() { x.piece(*buf, false) })
+	putBuffer(buf)
 }
 
 var continueHead = []byte("HTTP/1.1 100 Continue\r\n\r\n")

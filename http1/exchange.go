@@ -3,6 +3,7 @@ package http1
 import (
 	"errors"
 	"fmt"
+	"math"
 	"net"
 	"net/http"
 	"runtime/debug"
@@ -22,6 +23,7 @@ type Exchange struct {
 	gone func()
 
 	done      func(body []byte, ok bool)
+	piece     func(p []byte, last bool) // of ReadPieces
 	collected *[]byte // pooled: the body so far, if it did not come at once
 	max, got  int64
 	body      body
@@ -86,12 +88,17 @@ func (x *Exchange) ReadBody(max int64, done func(body []byte, ok bool)) {
 		h.fail(x.c, bodyTooLarge(max), x.isHead())
 		return
 	}
+	h.goOn(x)
+}
+
+// goOn reads the body, or the next piece of it.
+func (h *conn) goOn(x *Exchange) {
 	h.state = reading
 	after(x.c, h.cfg.bodyTimeout())
 	if h.inside {
 		return // OnData goes on with it
 	}
-	if h.left > 0 {
+	if h.left > 0 || h.paused {
 		h.again(x.c)
 		return
 	}
@@ -101,17 +108,53 @@ func (x *Exchange) ReadBody(max int64, done func(body []byte, ok bool)) {
 	}
 }
 
+// maxPiece is how many bytes ReadPieces gives at a time, at most.
+const maxPiece = 64 << 10
+
+// ReadPieces reads a body of any length as it comes (100 Continue is sent when expected): piece is called on the loop with up to 64 KiB at a time (void after it returns), and
+// after each but the last only once More has been called; meanwhile nothing is read, which is felt by the client. Config.BodyTimeout is for each piece. ok false, with
+// no bytes, ends it: the client broke off, was too slow, or sent a malformed chunk; in all but the first case the exchange has been answered. Instead of ReadBody.
+func (x *Exchange) ReadPieces(piece func(p []byte, last, ok bool)) {
+	x.piece = func(p []byte, last bool) { piece(p, last, true) }
+	x.ReadBody(math.MaxInt64, func(p []byte, ok bool) {
+		x.piece = nil
+		piece(p, true, ok)
+	})
+}
+
+// More asks for the next piece.
+func (x *Exchange) More() {
+	h := x.h
+	if h == nil || x.piece == nil || h.state != open {
+		return
+	}
+	h.goOn(x)
+}
+
 // Reply answers. header may be nil; Content-Length, Date and Connection are added (Connection: close in header is obeyed). status is 200 to 999. Answers to
 // HEAD, and of status 204 and 304, carry no body. A request body that was not asked for is read and dropped up to 64 KiB, else the connection closes.
 // body is copied. Reply after the client has gone does nothing.
 func (x *Exchange) Reply(status int, header http.Header, body []byte) {
+	x.reply(status, header, body, nil)
+}
+
+// ReplyFrames is Reply with a body of frames, of which the connection keeps pointers: what many get is in memory once.
+func (x *Exchange) ReplyFrames(status int, header http.Header, frames []*engine.Frame) {
+	x.reply(status, header, nil, frames)
+}
+
+func (x *Exchange) reply(status int, header http.Header, body []byte, frames []*engine.Frame) {
 	h, c := x.h, x.c
 	if h == nil {
 		return
 	}
 	if status < 200 || status > 999 {
 		h.misuse(x, fmt.Sprintf("Reply got status %d: want 200 to 999", status))
-		status, header, body = http.StatusInternalServerError, nil, nil
+		status, header, body, frames = http.StatusInternalServerError, nil, nil, nil
+	}
+	length := len(body)
+	for _, f := range frames {
+		length += f.Len()
 	}
 	done := x.done
 	x.done = nil
@@ -124,7 +167,7 @@ func (x *Exchange) Reply(status int, header http.Header, body []byte) {
 	var dropped string
 	var ok bool
 	*buf, dropped, ok = appendHead(*buf, answer{
-		status: status, length: len(body), close: bye, oldPeer: x.req.ProtoMinor == 0, now: c.Loop().Time(),
+		status: status, length: length, close: bye, oldPeer: x.req.ProtoMinor == 0, now: c.Loop().Time(),
 	}, header)
 	if !ok {
 		h.misuse(x, fmt.Sprintf("Reply got the header name %.80q, which is left out", dropped))
@@ -135,11 +178,14 @@ func (x *Exchange) Reply(status int, header http.Header, body []byte) {
 			body = nil
 		}
 	} else {
-		body = nil
+		body, frames = nil, nil
 	}
 	c.Write(*buf)
 	if len(body) > 0 {
 		c.Write(body)
+	}
+	for _, f := range frames {
+		c.Send(f)
 	}
 	putBuffer(buf)
 	x.release()
