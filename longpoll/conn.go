@@ -1,0 +1,171 @@
+package longpoll
+
+import (
+	"fmt"
+
+	"github.com/spokehub/spoke/engine"
+)
+
+// conn is what streams and polled connections have in common. Loop only.
+type conn struct {
+	loop   *engine.Loop // constant
+	recv   Receiver     // constant
+	limits *Limits      // constant
+	clock  *Clock       // constant; nil: the deadlines are kept elsewhere
+	timed  interface{ due(now uint32) }
+	at     int    // in the clock
+	hubAt  uint32 // the hub's deadline; 0: none
+
+	posts  []*Post // in turn; the first one has it
+	held   func(ok bool)
+	paused bool
+	closed bool
+}
+
+// Loop is the connection's.
+func (c *conn) Loop() *engine.Loop { return c.loop }
+
+// SetDeadline asks for OnDeadline at that second of the loop's clock, or up to a second later; 0: never.
+func (c *conn) SetDeadline(at uint32) { c.hubAt = at }
+
+func (c *conn) tick(now uint32) {
+	if c.hubAt != 0 && now >= c.hubAt {
+		c.hubAt = 0
+		c.recv.OnDeadline(now)
+	}
+	if !c.closed && c.timed != nil {
+		c.timed.due(now)
+	}
+}
+
+// PauseRead keeps what POSTs bring, and their answers, back until ResumeRead.
+func (c *conn) PauseRead() { c.paused = true }
+
+// ResumeRead goes on.
+func (c *conn) ResumeRead() {
+	c.paused = false
+	if held := c.held; held != nil {
+		c.held = nil
+		held(true)
+	}
+	c.deliver()
+}
+
+// maxPosts is how many POSTs of one connection may wait for their turn.
+const maxPosts = 64
+
+// A Post is one request that brings bytes. Loop only.
+type Post struct {
+	taken func(ok bool)
+	piece []byte
+	has   bool // piece waits
+	last  bool
+	in    bool // in its connection's list
+}
+
+// Offer brings the next piece of a POST. POSTs take turns: the bytes of one are not mixed with those of another. taken is called once, on the loop: with true when the piece is
+// with the hub and the hub wants more, with false when the connection has ended; then the POST is over. piece belongs to the connection until then.
+// false: too many wait; the POST is over, and taken is not called.
+func (c *conn) Offer(p *Post, piece []byte, last bool, taken func(ok bool)) bool {
+	if c.closed {
+		c.Withdraw(p)
+		taken(false)
+		return true
+	}
+	if !p.in {
+		if len(c.posts) >= maxPosts {
+			return false
+		}
+		p.in = true
+		c.posts = append(c.posts, p)
+	}
+	p.piece, p.last, p.taken, p.has = piece, last, taken, true
+	c.deliver()
+	return true
+}
+
+// Withdraw ends a POST that has not brought its last piece: its client has gone.
+func (c *conn) Withdraw(p *Post) {
+	if !p.in {
+		return
+	}
+	first := c.posts[0] == p
+	for i, q := range c.posts {
+		if q == p {
+			c.posts = append(c.posts[:i], c.posts[i+1:]...)
+			break
+		}
+	}
+	*p = Post{}
+	if first && !c.closed {
+		c.deliver()
+	}
+}
+
+// deliver gives the hub what it may have.
+func (c *conn) deliver() {
+	for len(c.posts) > 0 && !c.paused && !c.closed && c.held == nil {
+		p := c.posts[0]
+		if !p.has {
+			return // its next piece is on its way
+		}
+		piece, taken := p.piece, p.taken
+		p.piece, p.taken, p.has = nil, nil, false
+		if p.last {
+			c.posts[0] = nil
+			if c.posts = c.posts[1:]; len(c.posts) == 0 {
+				c.posts = nil
+			}
+			p.in = false
+		}
+		c.held = taken
+		if len(piece) > 0 {
+			c.recv.OnPayload(piece)
+		}
+		if c.held == nil {
+			return // it has been paused and resumed, or closed, meanwhile
+		}
+		if c.paused && !c.closed {
+			return
+		}
+		c.held = nil
+		taken(true)
+	}
+}
+
+// end is the last of a connection.
+func (c *conn) end(r engine.CloseReason, err error) {
+	if c.closed {
+		return
+	}
+	c.closed = true
+	if c.clock != nil {
+		c.clock.remove(c)
+	}
+	held, posts := c.held, c.posts
+	c.held, c.posts = nil, nil
+	if held != nil {
+		held(true) // those bytes are with the hub
+	}
+	for _, p := range posts {
+		taken := p.taken
+		*p = Post{}
+		if taken != nil {
+			taken(false)
+		}
+	}
+	c.recv.OnClosed(r, err)
+}
+
+// overflow says over which limit the outgoing bytes are; nil: none.
+func (l *Limits) overflow(bytes, owned, frames int) error {
+	switch {
+	case bytes > l.OutboundMax:
+		return fmt.Errorf("longpoll: %d bytes wait to go out, at most %d may", bytes, l.OutboundMax)
+	case owned > l.OwnedMax:
+		return fmt.Errorf("longpoll: %d bytes of the connection's own wait to go out, at most %d may", owned, l.OwnedMax)
+	case frames > l.FramesMax:
+		return fmt.Errorf("longpoll: %d frames wait to go out, at most %d may", frames, l.FramesMax)
+	}
+	return nil
+}

@@ -1,0 +1,222 @@
+package longpoll
+
+import (
+	"time"
+
+	"github.com/spokehub/spoke/engine"
+)
+
+// Answer is that to a poll.
+type Answer struct {
+	Status int
+	Data   bool            // 200 with the content type of data, also when there is none: the first poll; else the type is text/plain
+	Frames []*engine.Frame // the body; whole frames, made without a header
+}
+
+// A Waiter is a poll. Answer is called once, on the connection's loop, and must not block.
+type Waiter interface{ Answer(a Answer) }
+
+// Polled is a connection whose client polls. Loop only.
+type Polled struct {
+	conn
+	waiter Waiter // nil: nobody waits
+	out    []*engine.Frame
+	tail   []byte // written behind out, nobody else's; becomes a frame
+	bytes  int    // of out and tail
+	owned  int    // of these: written
+
+	poll, gap uint32 // how long polls wait, and how long the client may be away; seconds
+	changed   uint32 // when the present poll began, or the last one ended
+	begun     bool   // the first poll has been answered
+	posted    bool   // a flush is on its way
+	over      bool   // over the outbound cap: the hub is owed OnDrain
+	ended     bool   // the hub has ended it: the client hears the rest, then 204
+	deleted   bool   // ... and nothing after that
+	failed    bool   // ... 500
+	reason    engine.CloseReason
+	cause     error
+}
+
+// Begin starts the connection, before its first Poll. pollTimeout is how long a poll waits, gap how long the client may be away between two polls; both are kept to the second.
+func (p *Polled) Begin(clock *Clock, recv Receiver, limits *Limits, pollTimeout, gap time.Duration) {
+	p.conn = conn{loop: clock.loop, recv: recv, limits: limits, clock: clock, timed: p}
+	p.poll, p.gap = seconds(pollTimeout), seconds(gap)
+	p.changed = p.loop.Now()
+	clock.add(&p.conn)
+}
+
+func seconds(d time.Duration) uint32 { return uint32(max(1, (d+time.Second-1)/time.Second)) }
+
+// Poll is the client's next poll (wire contract, section 6). The one before it, if it still waits, is answered with 204.
+func (p *Polled) Poll(w Waiter) {
+	if p.closed {
+		w.Answer(Answer{Status: 204})
+		return
+	}
+	if old := p.waiter; old != nil {
+		p.waiter = nil
+		old.Answer(Answer{Status: 204})
+	}
+	p.changed = p.loop.Now()
+	switch {
+	case !p.begun:
+		p.begun = true
+		w.Answer(Answer{Status: 200, Data: true})
+	case p.bytes > 0:
+		p.waiter = w
+		p.flush()
+	case p.ended:
+		p.waiter = w
+		p.finish()
+	default:
+		p.waiter = w
+	}
+}
+
+// Gone says that a poll's client has gone.
+func (p *Polled) Gone(w Waiter) {
+	if p.waiter == w {
+		p.waiter = nil
+		p.changed = p.loop.Now()
+	}
+}
+
+// Send sends a shared frame without a header.
+func (p *Polled) Send(f *engine.Frame) {
+	if p.ended || p.closed {
+		return
+	}
+	p.cut()
+	p.out = append(p.out, f)
+	p.bytes += f.Len()
+	p.added()
+}
+
+// Write sends records, copied.
+func (p *Polled) Write(records []byte) {
+	if p.ended || p.closed {
+		return
+	}
+	p.tail = append(p.tail, records...)
+	p.bytes += len(records)
+	p.owned += len(records)
+	p.added()
+}
+
+// cut makes a frame of what was written.
+func (p *Polled) cut() {
+	if len(p.tail) > 0 {
+		p.out = append(p.out, engine.NewFrame(p.tail, 0))
+		p.tail = nil
+	}
+}
+
+// added has the waiting poll answered once the loop has done what it is at, so that what belongs together travels together.
+func (p *Polled) added() {
+	if err := p.limits.overflow(p.bytes, p.owned, len(p.out)); err != nil {
+		p.close(engine.OutboundOverflow, err)
+		return
+	}
+	p.over = p.over || p.bytes > p.limits.Outbound
+	if p.waiter != nil && !p.posted {
+		p.posted = p.loop.Post(p)
+	}
+}
+
+// Run implements engine.Task.
+func (p *Polled) Run(*engine.Loop) {
+	p.posted = false
+	p.flush()
+}
+
+// flush answers the waiting poll with all there is.
+func (p *Polled) flush() {
+	if p.waiter == nil || p.bytes == 0 || p.closed {
+		return
+	}
+	p.cut()
+	w, frames := p.waiter, p.out
+	p.waiter, p.out, p.bytes, p.owned = nil, nil, 0, 0
+	p.changed = p.loop.Now()
+	w.Answer(Answer{Status: 200, Data: true, Frames: frames})
+	if p.deleted && p.ended {
+		p.close(p.reason, p.cause)
+		return
+	}
+	if p.over {
+		p.over = false
+		if !p.ended {
+			p.recv.OnDrain()
+		}
+	}
+}
+
+// Room says that what can wait may be written.
+func (p *Polled) Room() bool { return p.bytes <= p.limits.Outbound }
+
+// End lets the client have what was written; the poll after that is answered with 204, and then the connection is gone.
+func (p *Polled) End(r engine.CloseReason, err error) {
+	if p.ended || p.closed {
+		return
+	}
+	p.ended, p.reason, p.cause = true, r, err
+	p.hubAt = 0
+	p.finish()
+}
+
+// Fail is End for a fault of ours: 500 in place of 204.
+func (p *Polled) Fail(err error) {
+	p.failed = true
+	p.End(engine.InternalError, err)
+}
+
+// Delete says that the client wants no more than what the hub says at its end, which the caller brings about now.
+func (p *Polled) Delete() { p.deleted = true }
+
+// finish goes on with the end as far as it can.
+func (p *Polled) finish() {
+	switch {
+	case p.waiter != nil && p.bytes > 0:
+		p.flush()
+	case p.waiter != nil || p.deleted:
+		p.close(p.reason, p.cause)
+	}
+}
+
+// due looks at the times.
+func (p *Polled) due(now uint32) {
+	switch {
+	case p.waiter != nil && now-p.changed >= p.poll:
+		w := p.waiter
+		p.waiter = nil
+		p.changed = now
+		w.Answer(Answer{Status: 200})
+	case p.waiter == nil && now-p.changed > p.gap:
+		if p.ended {
+			p.close(p.reason, p.cause)
+		} else {
+			p.close(engine.KeepAliveTimeout, nil)
+		}
+	}
+}
+
+// close ends the connection at once.
+func (p *Polled) close(r engine.CloseReason, err error) {
+	if p.closed {
+		return
+	}
+	w := p.waiter
+	p.waiter, p.out, p.tail = nil, nil, nil
+	p.bytes, p.owned = 0, 0
+	if w != nil {
+		status := 204
+		if p.failed {
+			status = 500
+		}
+		w.Answer(Answer{Status: status})
+	}
+	p.end(r, err)
+}
+
+// Close ends the connection from outside: a waiting poll is answered with 204.
+func (p *Polled) Close(r engine.CloseReason, err error) { p.close(r, err) }
