@@ -83,8 +83,10 @@ const (
 // HubOptions are the options of one hub.
 type HubOptions struct {
 	hubrt.Options
-	// Transports that negotiate offers. Default: WebSockets, the only one that is served yet; a client that picks another gets 404, as if it were switched off.
+	// Transports that are served, and that negotiate offers. Default: all three.
 	Transports Transports
+	// PollTimeout is how long a poll waits for something to say. Default 90 s.
+	PollTimeout time.Duration
 	// MinNegotiateVersion is the lowest negotiate version served, 0 (default) or 1.
 	MinNegotiateVersion int
 	// WebSocketKeepAlive is the interval of the WebSocket layer's own keep-alive, an unsolicited pong. Independent of the hub's pings. Default 2 min; negative: off.
@@ -95,7 +97,7 @@ type HubOptions struct {
 	WebSocketCloseTimeout time.Duration
 	// SubProtocol picks the WebSocket sub-protocol among those that the client offers; "" is none. Default: none.
 	SubProtocol func(offered []string) string
-	// AllowedOrigins are the exact Origin values with which a WebSocket may be opened. Empty (default): all. Requests without Origin, so not from browsers, pass.
+	// AllowedOrigins are the exact Origin values with which a hub may be used. Empty (default): all. Requests without Origin, so not from browsers, pass.
 	AllowedOrigins []string
 }
 
@@ -165,10 +167,11 @@ func (c *Config) RegisterFlags(fs *flag.FlagSet) {
 	rate(&h.Rates.Bytes, "rate-bytes", "bytes a second from one client (default 0: no limit)")
 	num(&h.Rates.BytesBurst, "rate-bytes-burst", "bytes that may come at once (default: one second's worth)")
 	fs.TextVar(&h.Rates.Mode, "rate-mode", h.Rates.Mode, "what happens over a rate: wait, reject or close")
+	dur(&h.PollTimeout, "poll-timeout", "how long a poll of a client without WebSockets waits (default 90s)")
 	dur(&h.WebSocketKeepAlive, "websocket-keep-alive", "interval of the WebSocket layer's keep-alive (default 2m, negative: off)")
 	dur(&h.WebSocketPongTimeout, "websocket-pong-timeout", "time for a pong to the WebSocket layer's ping (default 0: not asked for)")
 	dur(&h.WebSocketCloseTimeout, "websocket-close-timeout", "time for the client's close frame (default 5s)")
-	fs.Var((*list)(&h.AllowedOrigins), "allowed-origins", "origins that may open WebSockets, separated by commas (default: all)")
+	fs.Var((*list)(&h.AllowedOrigins), "allowed-origins", "origins that may connect, separated by commas (default: all)")
 
 	dur(&c.AuthTimeout, "auth-timeout", "time for a request to be authenticated (default 15s)")
 	num(&c.AuthCalls, "auth-calls", "requests that are authenticated at once (default 256)")

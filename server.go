@@ -14,6 +14,7 @@ import (
 	"github.com/spokehub/spoke/engine"
 	"github.com/spokehub/spoke/http1"
 	"github.com/spokehub/spoke/hubrt"
+	"github.com/spokehub/spoke/longpoll"
 	"github.com/spokehub/spoke/ws"
 )
 
@@ -62,13 +63,13 @@ func New(cfg Config) (*Server, error) {
 	}
 	s.engine = eng
 	s.hubs = hubrt.NewRuntime(hubrt.RuntimeConfig{
-		Loops:       eng.Loops(),
-		Workers:     cfg.Workers,
-		WorkerQueue: cfg.WorkerQueue,
-		SendQueue:   cfg.SendQueue,
-
+		Loops:          eng.Loops(),
+		Workers:        cfg.Workers,
+		WorkerQueue:    cfg.WorkerQueue,
+		SendQueue:      cfg.SendQueue,
 		StatefulMemory: cfg.StatefulMemory,
 		AppendHeader:   ws.AppendHeader,
+		AppendEvent:    longpoll.AppendChunk,
 		Logger:         cfg.Logger,
 	})
 	s.endpoints = endpoint.NewSet(endpoint.Config{
@@ -79,7 +80,14 @@ func New(cfg Config) (*Server, error) {
 		AuthWaiting:   cfg.AuthWaiting,
 		ParkedTimeout: cfg.ParkedTimeout,
 		MaxParked:     cfg.MaxParked,
-		Logger:        cfg.Logger,
+		Limits: longpoll.Limits{
+			Outbound:    cfg.Engine.Outbound,
+			OutboundMax: cfg.Engine.OutboundMax,
+			OwnedMax:    cfg.Engine.OwnedMax,
+			FramesMax:   cfg.Engine.FramesMax,
+		},
+		SendTimeout: cfg.Engine.SendTimeout,
+		Logger:      cfg.Logger,
 	})
 	s.plain.init(s)
 	s.endpoints.Start()
@@ -102,6 +110,7 @@ func (s *Server) MapHub(path string, hub any, opts ...func(*HubOptions)) (*Hub, 
 	}
 	if _, err = s.endpoints.Map(path, h, endpoint.Options{
 		Transports:          o.Transports,
+		PollTimeout:         o.PollTimeout,
 		MinNegotiateVersion: o.MinNegotiateVersion,
 		AllowedOrigins:      o.AllowedOrigins,
 		RequireUser:         o.RequireUser,
@@ -211,6 +220,7 @@ func (s *Server) Shutdown(ctx context.Context) error {
 
 // ServeHTTP serves the hubs, and what Handle was given, from a net/http server. In an http.ServeMux a hub needs two patterns, "/chat" and "/chat/": with the
 // latter alone the mux redirects the WebSocket. A WebSocket is taken from net/http and moved into the event loops, which needs a plain TCP or unix connection.
+// Event streams and polls stay with net/http, on any version of HTTP; so stop this server before that one, which waits for them.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	s.mu.Lock()
 	s.serving = true

@@ -16,6 +16,7 @@ import (
 	"github.com/spokehub/spoke/auth"
 	"github.com/spokehub/spoke/engine"
 	"github.com/spokehub/spoke/hubrt"
+	"github.com/spokehub/spoke/longpoll"
 	"github.com/spokehub/spoke/ws"
 )
 
@@ -33,16 +34,22 @@ type Config struct {
 	ParkedTimeout time.Duration
 	// MaxParked is how many negotiated connections may wait, all hubs; over it negotiate answers 503. About 200 bytes each. Default 262,144.
 	MaxParked int
-	Logger    *slog.Logger // nil: silence
+	// Limits are those of what waits to go out to a client without a socket of its own.
+	Limits longpoll.Limits
+	// SendTimeout is how long one write of an event stream on a net/http server may take. Default 10 s.
+	SendTimeout time.Duration
+	Logger      *slog.Logger // nil: silence
 }
 
 // Options of one endpoint.
 type Options struct {
-	// Transports that negotiate offers. Default: WebSockets, the only one served so far; a client that picks another is answered as if it were switched off.
+	// Transports that are served, and that negotiate offers. Default: all three.
 	Transports Transports
+	// PollTimeout is how long a poll waits for something to say. Default 90 s.
+	PollTimeout time.Duration
 	// MinNegotiateVersion is the lowest negotiate version served: 0 (default) or 1.
 	MinNegotiateVersion int
-	// AllowedOrigins are the exact values of the Origin header with which a WebSocket may be opened, compared with regard to case.
+	// AllowedOrigins are the exact values of the Origin header with which a transport may be opened and used, compared with regard to case.
 	// Empty (default): all. A request without Origin, so not from a browser, is let through.
 	AllowedOrigins []string
 	// RequireUser answers 401 to requests without a user.
@@ -56,6 +63,7 @@ type Options struct {
 type Set struct {
 	cfg      Config
 	registry *registry
+	clocks   []*longpoll.Clock    // by loop; made by Start
 	byPath   map[string]*Endpoint // lower case, without a slash at the end; read only once serving
 	auth     authPool
 	busy     atomic.Int64 // any goroutine (atomic): answers 503
@@ -68,6 +76,8 @@ func NewSet(cfg Config) *Set {
 	cfg.AuthWaiting = orDefault(cfg.AuthWaiting, 16384)
 	cfg.ParkedTimeout = orDefault(cfg.ParkedTimeout, 15*time.Second)
 	cfg.MaxParked = orDefault(cfg.MaxParked, 262144)
+	cfg.Limits = cfg.Limits.Defaults()
+	cfg.SendTimeout = orDefault(cfg.SendTimeout, 10*time.Second)
 	if cfg.Logger == nil {
 		cfg.Logger = slog.New(slog.DiscardHandler)
 	}
@@ -115,8 +125,12 @@ func (s *Set) Map(path string, hub *hubrt.Hub, opt Options) (*Endpoint, error) {
 		errs = append(errs, fmt.Errorf("endpoint: path %q: want a slash and then plain text, without a query, escapes or patterns", path))
 	}
 	if opt.Transports == 0 {
-		opt.Transports = WebSockets
+		opt.Transports = allTransports
 	}
+	if opt.PollTimeout < 0 {
+		errs = append(errs, fmt.Errorf("endpoint: the poll timeout of %s is %v: want 0 (default 90 s) or more", path, opt.PollTimeout))
+	}
+	opt.PollTimeout = orDefault(opt.PollTimeout, 90*time.Second)
 	if opt.Transports&^allTransports != 0 {
 		errs = append(errs, fmt.Errorf("endpoint: transports %#x of %s: unknown bits", uint8(opt.Transports), path))
 	}
@@ -168,8 +182,11 @@ func (s *Set) Owns(r *http.Request) bool {
 	return e != nil
 }
 
-// Start begins the once-a-second removal of parked connections whose time is over, on the first loop. It ends with the engine.
+// Start makes the set ready to serve, and begins the once-a-second removal of parked connections whose time is over, on the first loop. It ends with the engine.
 func (s *Set) Start() {
+	for _, l := range s.cfg.Engine.Loops() {
+		s.clocks = append(s.clocks, longpoll.NewClock(l))
+	}
 	loop := s.cfg.Engine.Loops()[0]
 	var tick func()
 	tick = func() {

@@ -29,28 +29,33 @@ func parseToken(s string) (t token, ok bool) {
 
 // registry holds the server's connections by token, from negotiate to their end. Any goroutine.
 type registry struct {
-	shards    [256]shard // so many that growing one of them, with its mutex held, is soon done even if there are a million connections
-	parked    atomic.Int64
-	maxParked int64
-	lifetime  time.Duration
-	expired   atomic.Int64 // parked connections that nobody came for
+	shards     [256]shard // so many that growing one of them, with its mutex held, is soon done even if there are a million connections
+	parked     atomic.Int64
+	maxParked  int64
+	lifetime   time.Duration
+	expired    atomic.Int64 // parked connections that nobody came for
+	earlyBytes atomic.Int64 // bytes that were sent before there was a transport
 }
 
 type shard struct {
 	mu     sync.Mutex
-	conns  index             // under mu: those that have their transport
-	parked map[token]*ticket // under mu; nil when empty, as a map never shrinks
-	queue  []*ticket         // under mu; in the order of time, so that only its front is ever due; some are used already
-	head   int               // under mu
+	conns  index                // under mu: those that have a WebSocket
+	asking map[token]*requested // under mu: those that have another transport; nil when empty
+	parked map[token]*ticket    // under mu; nil when empty, as a map never shrinks
+	queue  []*ticket            // under mu; in the order of time, so that only its front is ever due; some are used already
+	head   int                  // under mu
 }
 
-// ticket is a negotiated connection that waits for its transport. Constant.
+// ticket is a negotiated connection that waits for its transport. Constant, but for what is sent early.
 type ticket struct {
 	endpoint *Endpoint
 	id       hubrt.ID
 	token    token
 	until    time.Time
 	stateful bool // the client has been told that it may come back
+
+	early [][]byte // under the shard's mu: what was sent already
+	bytes int      // under the shard's mu: of early
 }
 
 // opening is a connection that has its transport, and the id with which its hub connection is to begin.
@@ -58,7 +63,8 @@ type opening struct {
 	conn     *connection // nil: none
 	id       hubrt.ID
 	stateful bool
-	returns  bool // the client comes back to it: it has a hub connection already
+	returns  bool     // the client comes back to it: it has a hub connection already
+	early    [][]byte // what the client has sent before
 }
 
 // undo is for an opening that comes to nothing.
@@ -114,6 +120,9 @@ func (r *registry) find(e *Endpoint, t token) (has Transports, known bool) {
 	if c := s.conns.find(t); c != nil && c.mode.endpoint == e {
 		return c.mode.transport, true
 	}
+	if q := s.asking[t]; q != nil && q.endpoint == e {
+		return q.transport, true
+	}
 	k := s.parked[t]
 	return 0, k != nil && k.endpoint == e
 }
@@ -138,12 +147,84 @@ func (r *registry) claim(t token, m *mode) opening {
 	if k == nil || k.endpoint != m.endpoint {
 		return opening{}
 	}
-	s.unpark(t)
-	r.parked.Add(-1)
+	r.unpark(s, k)
 	c := &connection{mode: m, token: t}
 	s.conns.add(c)
-	return opening{conn: c, id: k.id, stateful: k.stateful}
+	return opening{conn: c, id: k.id, stateful: k.stateful, early: k.early}
 }
+
+// claimRequested is claim for the other transports.
+func (r *registry) claimRequested(t token, q *requested) bool {
+	s := r.shard(t)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	k := s.parked[t]
+	if k == nil || k.endpoint != q.endpoint {
+		return false
+	}
+	r.unpark(s, k)
+	q.token, q.id, q.early = t, k.id, k.early
+	if s.asking == nil {
+		s.asking = make(map[token]*requested)
+	}
+	s.asking[t] = q
+	return true
+}
+
+// requested finds a connection of the other transports.
+func (r *registry) requested(e *Endpoint, t token) *requested {
+	s := r.shard(t)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if q := s.asking[t]; q != nil && q.endpoint == e {
+		return q
+	}
+	return nil
+}
+
+// forget removes a connection of the other transports.
+func (r *registry) forget(q *requested) {
+	s := r.shard(q.token)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.asking[q.token] == q {
+		if delete(s.asking, q.token); len(s.asking) == 0 {
+			s.asking = nil
+		}
+	}
+}
+
+// maxEarly is how many bytes a client may send before it has a transport; maxEarlyAll is that of all such clients.
+const (
+	maxEarly    = 64 << 10
+	maxEarlyAll = 64 << 20
+)
+
+// keepEarly keeps what a client sends before it has a transport. known false: there is no such ticket (any more); fits false: it is too much.
+func (r *registry) keepEarly(e *Endpoint, t token, p []byte) (known, fits bool) {
+	s := r.shard(t)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	k := s.parked[t]
+	switch {
+	case k == nil || k.endpoint != e:
+		return false, false
+	case k.bytes+len(p) > maxEarly || len(k.early) >= maxEarlyPosts:
+		return true, false
+	}
+	if len(p) > 0 {
+		if r.earlyBytes.Add(int64(len(p))) > maxEarlyAll {
+			r.earlyBytes.Add(-int64(len(p)))
+			return true, false
+		}
+		k.early = append(k.early, p)
+		k.bytes += len(p)
+	}
+	return true, true
+}
+
+// maxEarlyPosts is how many pieces they may come in.
+const maxEarlyPosts = 64
 
 // remove forgets a connection that had a transport.
 func (r *registry) remove(c *connection) {
@@ -161,11 +242,13 @@ func (r *registry) change(c *connection, m *mode) {
 	c.mode = m
 }
 
-// unpark forgets a ticket. Under mu.
-func (s *shard) unpark(t token) {
-	if delete(s.parked, t); len(s.parked) == 0 {
+// unpark forgets a ticket. Under s.mu.
+func (r *registry) unpark(s *shard, k *ticket) {
+	if delete(s.parked, k.token); len(s.parked) == 0 {
 		s.parked = nil
 	}
+	r.parked.Add(-1)
+	r.earlyBytes.Add(-int64(k.bytes))
 }
 
 // sweep drops the parked connections whose time is over. It runs once a second.
@@ -178,8 +261,7 @@ func (r *registry) sweep(now time.Time) {
 			s.queue[s.head] = nil
 			s.head++
 			if s.parked[k.token] == k {
-				s.unpark(k.token)
-				r.parked.Add(-1)
+				r.unpark(s, k)
 				r.expired.Add(1)
 			}
 		}
@@ -199,7 +281,7 @@ func (r *registry) size() int {
 	for i := range r.shards {
 		s := &r.shards[i]
 		s.mu.Lock()
-		n += s.conns.n + len(s.parked)
+		n += s.conns.n + len(s.asking) + len(s.parked)
 		s.mu.Unlock()
 	}
 	return n

@@ -43,15 +43,21 @@ func sameIdentity(a, b *auth.Identity) bool {
 // over answers a client that comes back to a connection that has just ended (wire contract, section 3).
 var over = text(http.StatusNoContent, "")
 
-// elsewhere is the loop that a request has to be served on, if it is not x's: the one of the connection to which a client comes back. It is asked before anything else, so that
+// elsewhere is the loop that a request has to be served on, if it is not x's: the one of the connection to which a client comes back, or that it polls. It is asked before anything else, so that
 // the request is authenticated once.
 func (e *Endpoint) elsewhere(x *http1.Exchange, negotiate bool) *engine.Loop {
 	r := x.Request()
-	if negotiate || r.Method != http.MethodGet || !ws.Valid(r) {
+	if negotiate || r.Method != http.MethodGet {
 		return nil
 	}
 	t, given := e.requestToken(r)
 	if !given {
+		return nil
+	}
+	if !ws.Valid(r) {
+		if q := e.set.registry.requested(e, t); q != nil && q.transport == LongPolling && q.loop != x.Conn().Loop() {
+			return q.loop // a client polls again and again on the same socket
+		}
 		return nil
 	}
 	if c := e.set.registry.returning(e, t); c != nil && c.hub.Loop() != x.Conn().Loop() {

@@ -10,34 +10,73 @@ import (
 	"github.com/spokehub/spoke/ws"
 )
 
-// decide is the heart of the endpoint: it answers a request, or says which connection its upgrade opens (wire contract, section 3).
+// verdict is what is to be done with a request.
+type verdict struct {
+	do     action
+	answer response   // doAnswer
+	opened opening    // doUpgrade
+	token  token      // of the others
+	to     *requested // the connection that it has; nil: none yet
+}
+
+type action uint8
+
+const (
+	doAnswer  action = iota
+	doUpgrade        // to a WebSocket
+	doStream         // begin an event stream
+	doPoll           // begin a polled connection, or poll
+	doSend           // take what a POST brings
+	doDelete         // end a polled connection
+)
+
+func answer(r response) verdict { return verdict{answer: r} }
+
+// decide is the heart of the endpoint: it says what is to be done with a request (wire contract, section 3).
 // The caller has authenticated the request; user may be nil.
-func (e *Endpoint) decide(r *http.Request, negotiate bool, user *auth.Identity) (answer response, opened opening) {
+func (e *Endpoint) decide(r *http.Request, negotiate bool, user *auth.Identity) verdict {
 	if e.opt.RequireUser && user == nil {
-		return empty(http.StatusUnauthorized), opening{}
+		return answer(empty(http.StatusUnauthorized))
 	}
 	if negotiate {
-		return e.negotiate(r), opening{}
+		return answer(e.negotiate(r))
+	}
+	if !e.originAllowed(r) {
+		return answer(empty(http.StatusForbidden))
 	}
 	id, hasID := e.requestToken(r)
+	var v verdict
 	switch r.Method {
 	case http.MethodGet, http.MethodConnect:
 		switch {
 		case acceptsEvents(r.Header):
-			answer = e.attach(id, hasID, ServerSentEvents, headerText)
+			v = e.attach(id, hasID, ServerSentEvents, headerText)
 		case ws.Valid(r):
-			return e.upgrade(r, id, hasID, user)
+			answer, opened := e.upgrade(id, hasID, user)
+			if opened.conn == nil {
+				return verdict{answer: answer}
+			}
+			return verdict{do: doUpgrade, opened: opened}
 		default: // a faulty upgrade, too (wire contract, trap 22)
-			answer = e.attach(id, hasID, LongPolling, headerPoll)
+			v = e.attach(id, hasID, LongPolling, headerPoll)
 		}
 	case http.MethodPost:
-		answer = e.send(id, hasID)
+		v = e.send(id, hasID)
 	case http.MethodDelete:
-		answer = e.delete(id, hasID)
+		v = e.delete(id, hasID)
 	default:
-		answer = text(http.StatusMethodNotAllowed, "")
+		return answer(text(http.StatusMethodNotAllowed, ""))
 	}
-	return answer, opening{}
+	if v.do != doAnswer {
+		v.token = id
+		if q := e.set.registry.requested(e, id); q != nil {
+			if !q.mayUse(user) {
+				return answer(empty(http.StatusForbidden))
+			}
+			v.to = q
+		}
+	}
+	return v
 }
 
 const (
@@ -63,10 +102,7 @@ func (e *Endpoint) requestToken(r *http.Request) (t token, given bool) {
 }
 
 // upgrade decides on a valid WebSocket upgrade.
-func (e *Endpoint) upgrade(r *http.Request, t token, given bool, user *auth.Identity) (response, opening) {
-	if !e.originAllowed(r) {
-		return empty(http.StatusForbidden), opening{}
-	}
+func (e *Endpoint) upgrade(t token, given bool, user *auth.Identity) (response, opening) {
 	var has Transports
 	if given {
 		var known bool
@@ -89,48 +125,59 @@ func (e *Endpoint) upgrade(r *http.Request, t token, given bool, user *auth.Iden
 	return response{}, opened
 }
 
-// attach answers a GET for one of the transports that are not built yet: the checks come in the reference's order, then the transport is switched off.
-func (e *Endpoint) attach(t token, given bool, want Transports, header http.Header) response {
+// attach decides on a GET for an event stream or a poll. The checks come in the reference's order; header is that of its refusals.
+func (e *Endpoint) attach(t token, given bool, want Transports, header http.Header) verdict {
+	refuse := func(status int, text string) verdict { return answer(response{status, header, text}) }
 	if !given {
-		return response{http.StatusBadRequest, header, textIDRequired}
+		return refuse(http.StatusBadRequest, textIDRequired)
 	}
 	has, known := e.set.registry.find(e, t)
 	switch {
 	case !known:
-		return response{http.StatusNotFound, header, textUnknownID}
-	case e.opt.Transports&want != 0 && has != 0 && has != want:
-		return response{http.StatusBadRequest, header, textChange}
+		return refuse(http.StatusNotFound, textUnknownID)
+	case e.opt.Transports&want == 0:
+		return refuse(http.StatusNotFound, textDisabled(want))
+	case has != 0 && has != want:
+		return refuse(http.StatusBadRequest, textChange)
+	case has == ServerSentEvents:
+		return refuse(http.StatusConflict, "")
+	case want == ServerSentEvents:
+		return verdict{do: doStream}
 	}
-	return response{http.StatusNotFound, header, textDisabled(want)}
+	return verdict{do: doPoll}
 }
 
-// send answers a POST: no transport that takes POSTs is built yet.
-func (e *Endpoint) send(t token, given bool) response {
+// send decides on a POST, which may come before the transport.
+func (e *Endpoint) send(t token, given bool) verdict {
 	if !given {
-		return text(http.StatusBadRequest, textIDRequired)
+		return answer(text(http.StatusBadRequest, textIDRequired))
 	}
 	has, known := e.set.registry.find(e, t)
 	switch {
 	case !known:
-		return text(http.StatusNotFound, textUnknownID)
+		return answer(text(http.StatusNotFound, textUnknownID))
 	case has == WebSockets:
-		return text(http.StatusMethodNotAllowed, textNoPost)
+		return answer(text(http.StatusMethodNotAllowed, textNoPost))
 	}
-	return text(http.StatusNotFound, textDisabled(LongPolling))
+	return verdict{do: doSend}
 }
 
-// delete answers a DELETE, which only a long-polling connection knows.
-func (e *Endpoint) delete(t token, given bool) response {
+// delete decides on a DELETE, which only a polled connection knows.
+func (e *Endpoint) delete(t token, given bool) verdict {
 	if !given {
-		return text(http.StatusBadRequest, textIDRequired)
+		return answer(text(http.StatusBadRequest, textIDRequired))
 	}
-	if _, known := e.set.registry.find(e, t); !known {
-		return text(http.StatusNotFound, textUnknownID)
+	has, known := e.set.registry.find(e, t)
+	switch {
+	case !known:
+		return answer(text(http.StatusNotFound, textUnknownID))
+	case has != LongPolling:
+		return answer(text(http.StatusBadRequest, textNoDelete))
 	}
-	return text(http.StatusBadRequest, textNoDelete)
+	return verdict{do: doDelete}
 }
 
-// originAllowed compares the Origin of a WebSocket request, with regard to case; none is let through (wire contract, section 20).
+// originAllowed compares the Origin of a request, with regard to case; none is let through (wire contract, section 20).
 func (e *Endpoint) originAllowed(r *http.Request) bool {
 	origin := r.Header.Values("Origin")
 	if len(e.opt.AllowedOrigins) == 0 || len(origin) == 0 {

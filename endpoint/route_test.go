@@ -41,8 +41,9 @@ var upgradeHeaders = []string{"Connection", "Upgrade", "Upgrade", "websocket", "
 func TestNegotiate(t *testing.T) {
 	t.Parallel()
 	const ws = `{"transport":"WebSockets","transferFormats":["Text","Binary"]}`
-	const v1 = `{"negotiateVersion":1,"connectionId":"ID","connectionToken":"ID","availableTransports":[` + ws + `]}`
-	const v0 = `{"negotiateVersion":0,"connectionId":"ID","availableTransports":[` + ws + `]}`
+	const all = ws + `,{"transport":"ServerSentEvents","transferFormats":["Text"]},{"transport":"LongPolling","transferFormats":["Text","Binary"]}`
+	const v1 = `{"negotiateVersion":1,"connectionId":"ID","connectionToken":"ID","availableTransports":[` + all + `]}`
+	const v0 = `{"negotiateVersion":0,"connectionId":"ID","availableTransports":[` + all + `]}`
 	notInteger := `{"error":"The client requested a non-integer protocol version."}`
 	tests := []struct {
 		name, query string
@@ -66,6 +67,7 @@ func TestNegotiate(t *testing.T) {
 		{"below the minimum", "?negotiateVersion=0", Options{MinNegotiateVersion: 1}, `{"error":"The client requested version '0', but the server does not support this version."}`},
 		{"missing below the minimum", "", Options{MinNegotiateVersion: 1}, `{"error":"The client requested version '0', but the server does not support this version."}`},
 		{"the minimum", "?negotiateVersion=1", Options{MinNegotiateVersion: 1}, v1},
+		{"WebSockets alone", "?negotiateVersion=0", Options{Transports: WebSockets}, `{"negotiateVersion":0,"connectionId":"ID","availableTransports":[` + ws + `]}`},
 		{"transports in order", "?negotiateVersion=0", Options{Transports: LongPolling | ServerSentEvents}, `{"negotiateVersion":0,"connectionId":"ID","availableTransports":[` +
 			`{"transport":"ServerSentEvents","transferFormats":["Text"]},{"transport":"LongPolling","transferFormats":["Text","Binary"]}]}`},
 	}
@@ -150,8 +152,8 @@ func TestStatus(t *testing.T) {
 		{"another hub's token", "GET", "/other?id=PARKED", upgradeHeaders, 0, 404, "No Connection with that ID", bare},
 		{"WebSockets switched off", "GET", "/hub", upgradeHeaders, LongPolling, 404, "WebSockets transport not supported by this end point type", plain},
 		{"WebSockets switched off, with id", "GET", "/hub?id=PARKED", upgradeHeaders, LongPolling, 404, "WebSockets transport not supported by this end point type", plain},
-		{"polls switched off", "GET", "/hub?id=PARKED", nil, 0, 404, "LongPolling transport not supported by this end point type", noCache},
-		{"events switched off", "GET", "/hub?id=PARKED", events, 0, 404, "ServerSentEvents transport not supported by this end point type", plain},
+		{"polls switched off", "GET", "/hub?id=PARKED", nil, WebSockets, 404, "LongPolling transport not supported by this end point type", noCache},
+		{"events switched off", "GET", "/hub?id=PARKED", events, WebSockets, 404, "ServerSentEvents transport not supported by this end point type", plain},
 		{"poll of a WebSocket", "GET", "/hub?id=ACTIVE", nil, allTransports, 400, "Cannot change transports mid-connection", noCache},
 		{"events of a WebSocket", "GET", "/hub?id=ACTIVE", events, allTransports, 400, "Cannot change transports mid-connection", plain},
 		{"POST to a WebSocket", "POST", "/hub?id=ACTIVE", nil, 0, 405, "POST requests are not allowed for WebSocket connections.", plain},

@@ -48,30 +48,56 @@ func (s *Set) Serve(x *http1.Exchange) {
 }
 
 func (e *Endpoint) serve(x *http1.Exchange, negotiate bool, user *auth.Identity) {
-	r := x.Request()
-	answer, o := e.decide(r, negotiate, user)
-	if o.conn == nil {
-		answer.to(x)
+	v := e.decide(x.Request(), negotiate, user)
+	switch v.do {
+	case doUpgrade:
+		e.upgradeTo(x, v.opened, user)
+	case doStream:
+		e.stream(x, v.token, user)
+	case doPoll:
+		e.poll(x, v, user)
+	case doSend:
+		e.receive(x, v)
+	case doDelete:
+		v.to.delete(x.Conn().Loop())
+		accepted.to(x)
+	default:
+		v.answer.to(x)
+	}
+}
+
+// head is what is kept of a request.
+func (e *Endpoint) head(x *http1.Exchange) []byte {
+	if !e.opt.KeepHead {
+		return nil
+	}
+	return bytes.Clone(x.Head())
+}
+
+// upgradeTo makes the exchange's connection the WebSocket of a connection.
+func (e *Endpoint) upgradeTo(x *http1.Exchange, o opening, user *auth.Identity) {
+	upgrade := ws.AppendUpgrade(nil, x.Request(), &e.opt.WebSocket)
+	if !o.returns {
+		x.Upgrade(upgrade, o.open(x.Conn(), user, e.head(x)))
+		o.receiveEarly()
 		return
 	}
-	upgrade := ws.AppendUpgrade(nil, r, &e.opt.WebSocket)
-	if o.returns {
-		if o.conn.hub.Loop() != x.Conn().Loop() {
-			text(http.StatusConflict, "").to(x) // it was not known yet when the request was looked at first
-		} else if !o.conn.hub.Resumable() {
-			over.to(x)
-		} else {
-			s := o.conn.carry(x.Conn())
-			x.Upgrade(upgrade, &s.socket)
-			o.conn.hub.Resume(s)
-		}
-		return
+	if o.conn.hub.Loop() != x.Conn().Loop() {
+		text(http.StatusConflict, "").to(x) // it was not known yet when the request was looked at first
+	} else if !o.conn.hub.Resumable() {
+		over.to(x)
+	} else {
+		s := o.conn.carry(x.Conn())
+		x.Upgrade(upgrade, &s.socket)
+		o.conn.hub.Resume(s)
 	}
-	var head []byte
-	if e.opt.KeepHead {
-		head = bytes.Clone(x.Head())
+}
+
+// receiveEarly hands on what the client has sent before it had a transport.
+func (o opening) receiveEarly() {
+	for _, p := range o.early {
+		o.conn.hub.Receive(p)
 	}
-	x.Upgrade(upgrade, o.open(x.Conn(), user, head))
 }
 
 // open makes the WebSocket and the hub connection. Loop only.
@@ -115,13 +141,23 @@ func (s *Set) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			return
 		}
 	}
-	answer, o := e.decide(r, negotiate, user)
-	if o.conn == nil {
-		answer.write(w)
-		return
-	}
-	if err := e.hijack(w, r, o, user); err != nil {
-		s.cfg.Logger.Error("connection not taken over from net/http", "path", r.URL.Path, "error", err)
+	v := e.decide(r, negotiate, user)
+	switch v.do {
+	case doUpgrade:
+		if err := e.hijack(w, r, v.opened, user); err != nil {
+			s.cfg.Logger.Error("connection not taken over from net/http", "path", r.URL.Path, "error", err)
+		}
+	case doStream:
+		e.relayStream(w, r, v.token, user)
+	case doPoll:
+		e.relayPoll(w, r, v, user)
+	case doSend:
+		e.relayBody(w, r, v)
+	case doDelete:
+		v.to.delete(nil)
+		accepted.write(w)
+	default:
+		v.answer.write(w)
 	}
 }
 
@@ -148,7 +184,9 @@ func (e *Endpoint) hijack(w http.ResponseWriter, r *http.Request, o opening, use
 		} else {
 			err = e.set.cfg.Engine.Attach(nc, unread, func(ec *engine.Conn) engine.Handler {
 				ec.Write(upgrade)
-				return o.open(ec, user, head)
+				handler := o.open(ec, user, head)
+				o.receiveEarly()
+				return handler
 			})
 		}
 	}

@@ -334,8 +334,12 @@ func (h *conn) OnEOF(c *engine.Conn) {
 		h.end(c, engine.PeerClosed, io.ErrUnexpectedEOF)
 	case dropping:
 		h.end(c, engine.ResponseEnd, nil)
+	case open:
+		if h.x != nil && h.x.watched {
+			h.end(c, engine.PeerClosed, nil)
+		}
 	}
-	// An open exchange is answered all the same: a client may end its direction behind its last request.
+	// Any other open exchange is answered all the same: a client may end its direction behind its last request.
 }
 
 // OnDrain implements engine.Handler. See look.

@@ -24,12 +24,13 @@ type Exchange struct {
 
 	done      func(body []byte, ok bool)
 	piece     func(p []byte, last bool) // of ReadPieces
-	collected *[]byte // pooled: the body so far, if it did not come at once
+	collected *[]byte                   // pooled: the body so far, if it did not come at once
 	max, got  int64
 	body      body
 	dropped   int
 	expect    bool // the client waits for 100 Continue
 	asked     bool // ReadBody was called
+	watched   bool // CloseOnEOF was called
 }
 
 func newExchange(h *conn, c *engine.Conn, head []byte, fr framing) (*Exchange, *fault) {
@@ -65,6 +66,17 @@ func (x *Exchange) Ref() engine.Ref { return x.ref }
 
 // OnGone has f called on the loop, once, if the exchange ends without an answer because the connection is gone. One f per exchange; nil: none.
 func (x *Exchange) OnGone(f func()) { x.gone = f }
+
+// CloseOnEOF ends the exchange without an answer, and the connection, once the client has ended its direction: for answers that may be long in coming, and that
+// nobody waits for who has done that (browsers and libraries that give a request up end the whole connection). Otherwise an exchange is answered all the same.
+func (x *Exchange) CloseOnEOF() {
+	if h := x.h; h != nil {
+		x.watched = true
+		if h.eof && h.state == open && !h.inside {
+			h.OnEOF(x.c)
+		}
+	}
+}
 
 // isHead reports whether the request is HEAD.
 func (x *Exchange) isHead() bool { return x.req.Method == http.MethodHead }

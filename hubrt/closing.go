@@ -15,6 +15,16 @@ type ending struct {
 // closeGrace is how many seconds a client that has sent Close waits at most for its running calls.
 const closeGrace = 5
 
+// Hangup ends the connection because the client has asked its transport for that: with a Close message, if one can still be sent, that lets it come back
+// (wire contract, section 16).
+func (c *Conn) Hangup() {
+	if c.state == stateHandshake {
+		c.refuse(engine.ClientClosed, nil)
+		return
+	}
+	c.end(engine.ClientClosed, nil, "", true)
+}
+
 // fail ends the connection because of err: row L, with permission to reconnect.
 func (c *Conn) fail(r engine.CloseReason, err error) {
 	c.end(r, err, c.hub().closeText(err), true)

@@ -139,7 +139,7 @@ func (p *Polled) flush() {
 	p.waiter, p.out, p.bytes, p.owned = nil, nil, 0, 0
 	p.changed = p.loop.Now()
 	w.Answer(Answer{Status: 200, Data: true, Frames: frames})
-	if p.deleted && p.ended {
+	if p.ended && (p.deleted || p.reason == engine.Shutdown) { // a server that stops waits for no more polls
 		p.close(p.reason, p.cause)
 		return
 	}
@@ -183,15 +183,18 @@ func (p *Polled) finish() {
 	}
 }
 
+// linger is how many seconds a client has for the poll that tells it of the end, once it has all that was said.
+const linger = 5
+
 // due looks at the times.
 func (p *Polled) due(now uint32) {
 	switch {
-	case p.waiter != nil && now-p.changed >= p.poll:
+	case p.waiter != nil && now-p.changed > p.poll:
 		w := p.waiter
 		p.waiter = nil
 		p.changed = now
 		w.Answer(Answer{Status: 200})
-	case p.waiter == nil && now-p.changed > p.gap:
+	case p.waiter == nil && (now-p.changed > p.gap || p.ended && (p.bytes == 0 || p.reason == engine.Shutdown) && now-p.changed > linger):
 		if p.ended {
 			p.close(p.reason, p.cause)
 		} else {

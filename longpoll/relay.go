@@ -29,13 +29,17 @@ type Relay struct {
 	wake  chan struct{} // holds one token while there is something to see
 }
 
-// Begin starts the stream. timeout is how long one write may take.
-func (r *Relay) Begin(clock *Clock, recv Receiver, limits *Limits, timeout time.Duration) {
-	r.conn = conn{loop: clock.loop, recv: recv, limits: limits, clock: clock}
-	r.timeout = timeout
-	r.wake = make(chan struct{}, 1)
-	clock.add(&r.conn)
+// NewRelay makes the stream of a request; Begin comes next, on the clock's loop, and Serve on the request's goroutine. timeout is how long one write may take.
+func NewRelay(clock *Clock, recv Receiver, limits *Limits, timeout time.Duration) *Relay {
+	return &Relay{
+		conn:    conn{loop: clock.loop, recv: recv, limits: limits, clock: clock},
+		timeout: timeout,
+		wake:    make(chan struct{}, 1),
+	}
 }
+
+// Begin starts the stream.
+func (r *Relay) Begin() { r.clock.add(&r.conn) }
 
 // Send sends a shared frame without a header.
 func (r *Relay) Send(f *engine.Frame) { r.push(f.Bytes(), false) }

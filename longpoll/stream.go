@@ -18,9 +18,9 @@ func StreamHead(dst []byte, date string) []byte {
 }
 
 // Begin starts the stream; its head has been, or will at once be, written.
-func (s *Stream) Begin(ec *engine.Conn, recv Receiver, limits *Limits) {
+func (s *Stream) Begin(ec *engine.Conn, recv Receiver) {
 	s.ec = ec
-	s.conn = conn{loop: ec.Loop(), recv: recv, limits: limits}
+	s.conn = conn{loop: ec.Loop(), recv: recv}
 }
 
 // SetDeadline is the engine connection's.
@@ -43,9 +43,9 @@ func (s *Stream) Write(records []byte) {
 const maxOwnEvent = 1 << 10
 
 // Room says that what can wait may be written.
-func (s *Stream) Room() bool { return s.ec.Buffered() <= s.limits.Outbound }
+func (s *Stream) Room() bool { return !s.ec.Over() }
 
-// End ends the answer properly, and the connection with it.
+// End ends the answer properly, and the connection with it. OnClosed comes from within.
 func (s *Stream) End(r engine.CloseReason, err error) {
 	if s.ended {
 		return
@@ -53,12 +53,14 @@ func (s *Stream) End(r engine.CloseReason, err error) {
 	s.ended = true
 	s.ec.Write([]byte(lastChunk))
 	s.ec.Close(r, err)
+	s.end(r, err) // the rest is the engine's
 }
 
 // Fail breaks the answer off, so that nobody takes it for whole.
 func (s *Stream) Fail(err error) {
 	s.ended = true
 	s.ec.Close(engine.InternalError, err)
+	s.end(engine.InternalError, err)
 }
 
 // OnData implements engine.Handler. Nothing that comes behind the request for a stream could ever be answered, since the stream's end is the connection's.

@@ -63,10 +63,10 @@ func serve(ctx context.Context, l net.Listener) error {
 		return errors.Join(err, hubs.Shutdown(context.WithoutCancel(ctx)))
 	case <-ctx.Done():
 	}
-	// First the listener and plain requests, then the hubs, whose connections net/http knows nothing of any more.
+	// First the hubs: an event stream or a poll is a request for net/http, which waits until it has ended.
 	ending, cancel := context.WithTimeout(context.WithoutCancel(ctx), 20*time.Second)
 	defer cancel()
-	return errors.Join(server.Shutdown(ending), hubs.Shutdown(ending))
+	return errors.Join(hubs.Shutdown(ending), server.Shutdown(ending))
 }
 
 // logged is some middleware.

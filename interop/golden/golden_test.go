@@ -54,7 +54,7 @@ func mount() (*served, error) {
 	return &served{ln.Addr().String(), sync.OnceValue(func() error {
 		ctx, cancel := context.WithTimeout(context.Background(), stopTimeout)
 		defer cancel()
-		err := errors.Join(web.Shutdown(ctx), shutdown(srv))
+		err := errors.Join(shutdown(srv), web.Shutdown(ctx)) // in this order: event streams and polls are requests that last
 		if e := <-ended; !errors.Is(e, http.ErrServerClosed) {
 			err = errors.Join(err, e)
 		}

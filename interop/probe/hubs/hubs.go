@@ -22,7 +22,7 @@ func paths() []mapped {
 		{"/plain", Probe{}, nil},
 		{"/detailed", Probe{}, func(o *spoke.HubOptions) { o.DetailedErrors, o.StatefulReconnect = true, true }},
 		{"/smallbuffer", Probe{}, func(o *spoke.HubOptions) { o.StatefulReconnect, o.StatefulBuffer = true, 500 }},
-		{"/shortpoll", Probe{}, nil},
+		{"/shortpoll", Probe{}, func(o *spoke.HubOptions) { o.PollTimeout = 2 * time.Second }},
 		{"/minversion1", Probe{}, func(o *spoke.HubOptions) { o.MinNegotiateVersion = 1 }},
 		{"/websockets", Probe{}, func(o *spoke.HubOptions) { o.Transports = spoke.WebSockets }},
 		{"/sse", Probe{}, func(o *spoke.HubOptions) { o.Transports = spoke.ServerSentEvents }},

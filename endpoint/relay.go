@@ -1,0 +1,152 @@
+package endpoint
+
+import (
+	"bytes"
+	"errors"
+	"io"
+	"math/rand/v2"
+	"net/http"
+	"net/netip"
+
+	"github.com/spokehub/spoke/auth"
+	"github.com/spokehub/spoke/engine"
+	"github.com/spokehub/spoke/hubrt"
+	"github.com/spokehub/spoke/longpoll"
+)
+
+// What follows serves the transports that are made of requests, for requests of net/http, whatever its HTTP version: each has a goroutine of its own that
+// waits for the loop.
+
+// anyLoop is a loop for a connection that has no socket in the loops.
+func (s *Set) anyLoop() *engine.Loop {
+	loops := s.cfg.Engine.Loops()
+	return loops[rand.IntN(len(loops))]
+}
+
+func (e *Endpoint) peer(r *http.Request) (p hubrt.Peer) {
+	if e.opt.KeepHead {
+		p.Head = rawHead(r)
+	}
+	p.Remote, _ = netip.ParseAddrPort(r.RemoteAddr) // invalid where there is none, as on unix sockets
+	return p
+}
+
+func (e *Endpoint) relayStream(w http.ResponseWriter, r *http.Request, t token, user *auth.Identity) {
+	q := e.open(t, ServerSentEvents, user, e.set.anyLoop())
+	if q == nil {
+		conflict.write(w)
+		return
+	}
+	s := longpoll.NewRelay(e.set.clocks[q.loop.Index()], q, &e.set.cfg.Limits, e.set.cfg.SendTimeout)
+	peer := e.peer(r)
+	if !q.here(nil, func() {
+		s.Begin()
+		q.begin(s, hubrt.Raw, peer)
+	}) {
+		e.set.registry.forget(q)
+		stopping.write(w)
+		return
+	}
+	s.Serve(r.Context(), w)
+}
+
+// relayedPoll is a poll of net/http.
+type relayedPoll chan longpoll.Answer
+
+// Answer implements longpoll.Waiter.
+func (p relayedPoll) Answer(a longpoll.Answer) { p <- a }
+
+func (e *Endpoint) relayPoll(w http.ResponseWriter, r *http.Request, v verdict, user *auth.Identity) {
+	p := make(relayedPoll, 1)
+	q := v.to
+	begin := func() { q.polled().Poll(p) }
+	if q == nil {
+		if q = e.open(v.token, LongPolling, user, e.set.anyLoop()); q == nil {
+			conflict.write(w)
+			return
+		}
+		peer := e.peer(r)
+		begin = func() { q.beginPolls(peer).Poll(p) }
+	}
+	if !q.here(nil, begin) {
+		response{http.StatusNoContent, headerPoll, ""}.write(w)
+		return
+	}
+	select {
+	case a := <-p:
+		header := headerPoll
+		if a.Data {
+			header = headerData
+		}
+		var body bytes.Buffer
+		for _, f := range a.Frames {
+			body.Write(f.Bytes())
+		}
+		response{a.Status, header, body.String()}.write(w)
+	case <-r.Context().Done():
+		q.here(nil, func() { q.polled().Gone(p) })
+	}
+}
+
+// maxPiece is how many bytes of a body are read at a time.
+const maxPiece = 64 << 10
+
+func (e *Endpoint) relayBody(w http.ResponseWriter, r *http.Request, v verdict) {
+	q := v.to
+	if q == nil {
+		body, err := io.ReadAll(io.LimitReader(r.Body, maxEarly+1))
+		if err != nil {
+			broken.write(w)
+			return
+		}
+		e.set.registry.early(e, v.token, body).write(w)
+		return
+	}
+	post := new(longpoll.Post)
+	result := make(chan response, 1)
+	for {
+		p := make([]byte, min(maxPiece, max(r.ContentLength+1, 512)))
+		n, err := fill(r.Body, p)
+		last := errors.Is(err, io.EOF)
+		if err != nil && !last {
+			q.here(nil, func() { q.carrier.Withdraw(post) })
+			broken.write(w)
+			return
+		}
+		if !q.here(nil, func() {
+			if !q.carrier.Offer(post, p[:n], last, func(ok bool) {
+				if ok {
+					result <- taken
+				} else {
+					result <- vanished
+				}
+			}) {
+				result <- crowded
+			}
+		}) {
+			stopping.write(w)
+			return
+		}
+		var a response
+		select {
+		case a = <-result:
+		case <-r.Context().Done():
+			q.here(nil, func() { q.carrier.Withdraw(post) })
+			return
+		}
+		if last || a.status != http.StatusOK {
+			a.write(w)
+			return
+		}
+	}
+}
+
+// fill reads until p is full or the body ends, by io.EOF if it is whole.
+func fill(body io.Reader, p []byte) (n int, err error) {
+	for n < len(p) && err == nil {
+		var m int
+		m, err = body.Read(p[n:])
+		n += m
+	}
+	return n, err
+}

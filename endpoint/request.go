@@ -1,0 +1,84 @@
+package endpoint
+
+import (
+	"github.com/spokehub/spoke/auth"
+	"github.com/spokehub/spoke/engine"
+	"github.com/spokehub/spoke/hubrt"
+	"github.com/spokehub/spoke/longpoll"
+)
+
+// requested is one SignalR connection whose client has no socket of its own, but makes requests: it sends in POSTs, and listens to an event stream or polls. It is the
+// glue between its carrier, whose Receiver it is, and its hub connection, whose Link it is.
+type requested struct {
+	carrier              // constant once the connection is begun; loop
+	hub       hubrt.Conn // loop
+	endpoint  *Endpoint
+	token     token
+	id        hubrt.ID
+	user      *auth.Identity // who the connection is for
+	transport Transports     // ServerSentEvents or LongPolling
+	loop      *engine.Loop
+	early     [][]byte // loop: what was sent before there was a transport
+}
+
+// carrier is a transport of package longpoll. Loop only.
+type carrier interface {
+	Send(f *engine.Frame)
+	Write(records []byte)
+	Room() bool
+	PauseRead()
+	ResumeRead()
+	SetDeadline(at uint32)
+	End(r engine.CloseReason, err error)
+	Fail(err error)
+	Offer(p *longpoll.Post, piece []byte, last bool, taken func(ok bool)) bool
+	Withdraw(p *longpoll.Post)
+}
+
+// begin makes the hub connection. The carrier has begun.
+func (q *requested) begin(c carrier, framing hubrt.Framing, remote hubrt.Peer) {
+	q.carrier = c
+	remote.ID, remote.User, remote.Framing = q.id, q.user, framing
+	remote.Transport, remote.Binary = hubrt.ServerSentEvents, false
+	if q.transport == LongPolling {
+		remote.Transport, remote.Binary = hubrt.LongPolling, true
+	}
+	q.hub.Begin(q.endpoint.hub, q, remote)
+	early := q.early
+	q.early = nil
+	for _, p := range early {
+		q.hub.Receive(p)
+	}
+}
+
+// hubrt.Link, the rest of which is the carrier's
+
+func (q *requested) Loop() *engine.Loop { return q.loop }
+
+// Format has nothing to change: events are text, and polls bring bytes.
+func (q *requested) Format(bool) {}
+
+// longpoll.Receiver
+
+func (q *requested) OnPayload(p []byte) { q.hub.Receive(p) }
+
+func (q *requested) OnDrain() { q.hub.Drained() }
+
+func (q *requested) OnDeadline(now uint32) { q.hub.Deadline(now) }
+
+func (q *requested) OnClosed(r engine.CloseReason, err error) {
+	q.endpoint.set.registry.forget(q)
+	q.hub.Closed(r, err)
+}
+
+// here runs f on the connection's loop: at once when that is on, which is the caller's, else soon. false: the loop has ended.
+func (q *requested) here(on *engine.Loop, f func()) bool {
+	if on == q.loop {
+		f()
+		return true
+	}
+	return q.loop.Post(engine.TaskFunc(func(*engine.Loop) { f() }))
+}
+
+// mayUse reports whether a request of user may speak for the connection: a token is tied to who opened it.
+func (q *requested) mayUse(user *auth.Identity) bool { return sameIdentity(q.user, user) }
