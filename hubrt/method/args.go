@@ -11,10 +11,11 @@ import (
 // Args holds the bound arguments of one call. The zero value is ready. Reuse it, for any method of any table: its memory is kept, so that
 // strings, numbers, bools and raw values cost no allocation but their own bytes. Not safe for concurrent use.
 type Args struct {
-	slots []slot
-	bound any   // the *Method[C] that they are bound to; nil: none
-	bad   int   // position of the argument that did not bind
-	cause error // why it did not
+	slots   []slot
+	uploads []reflect.Value // the streams, by parameter
+	bound   any             // the *Method[C] that they are bound to; nil: none
+	bad     int             // position of the argument that did not bind
+	cause   error           // why it did not
 }
 
 // slot is one argument. Which field holds it follows from the method's plan: the scalars of direct plans have fields of their own,
@@ -144,6 +145,8 @@ func (a *Args) Reset() {
 		*s = slot{cell: cell, elem: elem}
 	}
 	a.slots = a.slots[:0]
+	clear(a.uploads)
+	a.uploads = a.uploads[:0]
 	a.bound, a.bad, a.cause = nil, 0, nil
 }
 

@@ -9,10 +9,13 @@ import (
 // Call runs the method. hub is the connection's context; call is the context for a context.Context parameter, and is not looked at unless TakesCall.
 // When the method returns an error, there is no result. A panic of the method passes through. Safe for concurrent use, with different Args.
 //
-// a must hold what Bind of this method left there; anything else is a fault in the caller, and panics.
+// a must hold what Bind of this method left there, and Open when it takes streams; anything else is a fault in the caller, and panics.
 func (m *Method[C]) Call(hub C, call context.Context, a *Args) (Result, error) {
 	if a.bound != any(m) {
 		panic("method: Call of " + m.Name + " without its arguments: Bind was not called for it, or failed")
+	}
+	if len(a.uploads) != m.Uploads {
+		panic("method: Call of " + m.Name + " without its streams: Open was not called for it")
 	}
 	return m.run(hub, call, a)
 }
@@ -22,13 +25,17 @@ func (m *Method[C]) Call(hub C, call context.Context, a *Args) (Result, error) {
 func reflected[C context.Context](fv reflect.Value, sig *signature) invoke[C] {
 	takesHub, takesCall, fails := sig.hub, sig.call, sig.fail
 	returns := sig.out != nil
-	n := len(sig.args)
-	pool := sync.Pool{New: func() any { return newScratch[C](takesHub, takesCall, n) }}
+	places := sig.at
+	pool := sync.Pool{New: func() any { return newScratch[C](takesHub, takesCall, len(places)) }}
 	return func(hub C, call context.Context, a *Args) (res Result, err error) {
 		s := pool.Get().(*scratch[C])
 		s.hub, s.call = hub, call
-		for i := range a.slots[:n] {
-			s.args[i] = a.slots[i].elem
+		for i, at := range places {
+			if at >= 0 {
+				s.args[i] = a.slots[at].elem
+			} else {
+				s.args[i] = a.uploads[^at]
+			}
 		}
 		out := fv.Call(s.in)
 		s.release() // not after a panic: that one is left to the collector

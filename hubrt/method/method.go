@@ -8,11 +8,13 @@
 // fields, slices, arrays, maps with string or integer keys, pointers to those, any, and types that decode themselves. An
 // unexported struct type will do; what must be exported are its fields.
 //
-// The results are nothing, error, T, or (T, error).
+// Among the arguments, in any place, there may be streams from the client: <-chan T, iter.Seq[T] or iter.Seq2[T, error]. The client sends them beside
+// the arguments (wire contract, section 14).
 //
-// Refused: variadic functions; contexts in any other place; func, unsafe.Pointer, uintptr and complex types, and interfaces
-// other than any, as arguments or inside them; channels and iterators, until streams arrive. Go has no generic methods, and
-// an instantiated generic function is an ordinary function.
+// The results are nothing, error, T, or (T, error). A T that is <-chan T, iter.Seq[T] or iter.Seq2[T, error] is a stream to the client.
+//
+// Refused: variadic functions; contexts in any other place; func, unsafe.Pointer, uintptr and complex types, channels, and interfaces
+// other than any, as arguments or inside them. Go has no generic methods, and an instantiated generic function is an ordinary function.
 package method
 
 import (
@@ -52,11 +54,12 @@ type Method[C context.Context] struct {
 	Inline      bool
 	RequireUser bool
 	TakesCall   bool // has a context.Context parameter: each call gets one of its own
-	Stream      bool // its result is a stream (a later issue; registration refuses it until then)
-	Uploads     int  // number of stream parameters (a later issue; registration refuses it until then)
+	Stream      bool // its result is a stream: see Result.Stream
+	Uploads     int  // number of stream parameters: see Open
 
-	params []param   // the arguments on the wire
-	run    invoke[C] // the plan
+	params  []param   // the arguments on the wire
+	uploads []upload  // the stream parameters
+	run     invoke[C] // the plan
 }
 
 // invoke is the plan of one method: it takes the arguments that Bind left in a.
@@ -194,13 +197,22 @@ func (b *batch[C]) add(name string, fv reflect.Value, fast callable, opt Options
 	for _, p := range problems {
 		b.refuse(name, "%s", p)
 	}
-	m := &Method[C]{Name: name, Inline: opt.Inline, RequireUser: opt.RequireUser, TakesCall: sig.call}
+	if opt.Inline && (sig.down || len(sig.ups) > 0) {
+		b.refuse(name, "it streams, which takes time, so that it cannot run on the event loop; leave Options.Inline out")
+	}
+	m := &Method[C]{
+		Name: name, Inline: opt.Inline, RequireUser: opt.RequireUser, TakesCall: sig.call,
+		Stream: sig.down, Uploads: len(sig.ups), uploads: sig.ups,
+	}
 	// A method with problems stays in the batch, so that a second one of its name is reported too; the batch fails anyway.
 	b.added = append(b.added, m)
 	if len(problems) > 0 {
 		return
 	}
-	if m.run = direct[C](fast, &sig); m.run != nil {
+	if len(sig.ups) == 0 && !sig.down {
+		m.run = direct[C](fast, &sig)
+	}
+	if m.run != nil {
 		m.params = scalarParams(sig.args)
 	} else {
 		m.params = cellParams(sig.args)

@@ -13,8 +13,11 @@ import (
 type signature struct {
 	hub  bool           // the first parameter is the hub context
 	call bool           // the next one is a context.Context
-	args []reflect.Type // the rest
+	args []reflect.Type // the arguments on the wire
+	ups  []upload       // the streams from the client
+	at   []int          // for each parameter behind the contexts: its place in args; ^i: in ups
 	out  reflect.Type   // nil: no result
+	down bool           // the result is a stream
 	fail bool           // the last result is an error
 }
 
@@ -38,15 +41,26 @@ func signatureOf(t, hub reflect.Type) (sig signature, problems []string) {
 	}
 	for ; in < t.NumIn(); in++ {
 		p := t.In(in)
-		sig.args = append(sig.args, p)
 		where := fmt.Sprintf("parameter %d (%v)", in+1, p)
+		form, elem, problem := streamType(p)
+		if form != noStream {
+			sig.at = append(sig.at, ^len(sig.ups))
+			sig.ups = append(sig.ups, upload{typ: p, elem: elem, form: form})
+		} else {
+			sig.at = append(sig.at, len(sig.args))
+			sig.args = append(sig.args, p)
+		}
 		switch {
 		case t.IsVariadic() && in == t.NumIn()-1:
 			refuse("%s is variadic; declare a slice instead: []%v", where, p.Elem())
 		case p == hub || p == contextType:
 			refuse("%s is out of place; contexts come first: %v, then context.Context, both optional", where, hub)
-		case isStream(p):
-			refuse("%s is an upload stream; streams come with a later version", where)
+		case problem != "":
+			refuse("%s cannot be a stream from the client: %s", where, problem)
+		case form != noStream:
+			if why := (&inspection{decode: true}).problem(elem); why != "" {
+				refuse("%s cannot be a stream from the client: %s", where, why)
+			}
 		default:
 			if why := (&inspection{decode: true}).problem(p); why != "" {
 				refuse("%s cannot be an argument: %s", where, why)
@@ -60,18 +74,24 @@ func signatureOf(t, hub reflect.Type) (sig signature, problems []string) {
 		out--
 	}
 	if out > 1 {
-		refuse("it returns %s; allowed are nothing, error, T and (T, error)", results(t))
+		refuse("it returns %s; allowed are nothing, error, T and (T, error), where T may be a stream", results(t))
 		return sig, problems
 	}
 	if out == 0 {
 		return sig, problems
 	}
 	sig.out = t.Out(0)
+	form, elem, problem := streamType(sig.out)
+	sig.down = form != noStream
 	switch {
 	case sig.out.Implements(errorType):
 		refuse("result %v is an error; declare it as error, since a nil %v would not be a nil error", sig.out, sig.out)
-	case isStream(sig.out):
-		refuse("result %v is a download stream; streams come with a later version", sig.out)
+	case problem != "":
+		refuse("%v cannot be a stream to the client: %s", sig.out, problem)
+	case sig.down:
+		if why := (&inspection{}).problem(elem); why != "" {
+			refuse("%v cannot be a stream to the client: %s", sig.out, why)
+		}
 	default:
 		if why := (&inspection{}).problem(sig.out); why != "" {
 			refuse("%v cannot be a result: %s", sig.out, why)
@@ -86,11 +106,6 @@ func results(t reflect.Type) string {
 		names[i] = t.Out(i).String()
 	}
 	return "(" + strings.Join(names, ", ") + ")"
-}
-
-// isStream reports channels that can be received from, and iterators.
-func isStream(t reflect.Type) bool {
-	return t.Kind() == reflect.Chan && t.ChanDir()&reflect.RecvDir != 0 || t.CanSeq() && t.Kind() == reflect.Func || t.CanSeq2() && t.Kind() == reflect.Func
 }
 
 // inspection looks through a type for parts that no encoding can carry, so that the mistake shows at start-up instead of in a client's call.

@@ -77,7 +77,13 @@ func TestAddAccepts(t *testing.T) {
 		"left out of encoding":  func(leavesOut) leavesOut { return leavesOut{} },
 		"interface as a result": func() fmt.Stringer { return nil },
 		"instantiated generic":  generic[int],
-		"named function type":   namedFunc(func(*hubContext, string) error { return nil }),
+		"streams up": func(*hubContext, context.Context, <-chan int, string, iter.Seq[point], iter.Seq2[*point, error], named) {
+		},
+		"channel down":        func(context.Context) (<-chan point, error) { return nil, nil },
+		"iterator down":       func() iter.Seq[string] { return nil },
+		"fallible down":       func(int) (iter.Seq2[[]byte, error], error) { return nil, nil },
+		"named iterator":      func() named { return nil },
+		"named function type": namedFunc(func(*hubContext, string) error { return nil }),
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -94,11 +100,12 @@ func TestAddAccepts(t *testing.T) {
 
 func generic[T any](v T) T { return v }
 
+type named func(yield func(point) bool)
+
 type namedFunc func(*hubContext, string) error
 
 func TestAddRefuses(t *testing.T) {
 	t.Parallel()
-	const streams = "streams come with a later version"
 	for _, tt := range []struct {
 		name string
 		fn   any
@@ -111,9 +118,13 @@ func TestAddRefuses(t *testing.T) {
 		{"second hub", func(_, _ *hubContext) {}, "parameter 2 (*method.hubContext) is out of place; contexts come first: *method.hubContext, then context.Context, both optional"},
 		{"wrong order", func(context.Context, *hubContext) {}, "parameter 2 (*method.hubContext) is out of place; contexts come first: *method.hubContext, then context.Context, both optional"},
 		{"late context", func(string, context.Context) {}, "parameter 2 (context.Context) is out of place; contexts come first: *method.hubContext, then context.Context, both optional"},
-		{"upload channel", func(<-chan int) {}, "parameter 1 (<-chan int) is an upload stream; " + streams},
-		{"upload both ways", func(chan int) {}, "parameter 1 (chan int) is an upload stream; " + streams},
-		{"upload iterator", func(iter.Seq2[int, error]) {}, "parameter 1 (iter.Seq2[int,error]) is an upload stream; " + streams},
+		{"upload both ways", func(chan int) {}, "parameter 1 (chan int) cannot be a stream from the client: declare it as <-chan int, since one side alone sends"},
+		{"upload of pairs", func(iter.Seq2[int, string]) {}, "parameter 1 (iter.Seq2[int,string]) cannot be a stream from the client: the second value of its items is string and not error; " + streamForms},
+		{"upload of functions", func(iter.Seq[func()]) {}, "parameter 1 (iter.Seq[func()]) cannot be a stream from the client: func() has no encoding"},
+		{"upload of streams", func(<-chan <-chan int) {}, "parameter 1 (<-chan <-chan int) cannot be a stream from the client: <-chan int has no encoding"},
+		{"upload of interfaces", func(<-chan fmt.Stringer) {}, "parameter 1 (<-chan fmt.Stringer) cannot be a stream from the client: nothing says which type to make for the interface fmt.Stringer; any is the only interface allowed"},
+		{"stream inside a slice", func([]iter.Seq[int]) {}, "parameter 1 ([]iter.Seq[int]) cannot be an argument: iter.Seq[int] has no encoding"},
+		{"no iterator", func(func(func() bool)) {}, "parameter 1 (func(func() bool)) cannot be an argument: func(func() bool) has no encoding"},
 		{"send channel", func(chan<- int) {}, "parameter 1 (chan<- int) cannot be an argument: chan<- int has no encoding"},
 		{"function argument", func(func()) {}, "parameter 1 (func()) cannot be an argument: func() has no encoding"},
 		{"unsafe pointer", func(unsafe.Pointer) {}, "parameter 1 (unsafe.Pointer) cannot be an argument: unsafe.Pointer has no encoding"},
@@ -125,13 +136,15 @@ func TestAddRefuses(t *testing.T) {
 		{"inside a struct", func(*withFunc) {}, "parameter 1 (*method.withFunc) cannot be an argument: field Done: func() has no encoding"},
 		{"nothing exported", func(hidden) {}, "parameter 1 (method.hidden) cannot be an argument: no field of method.hidden is exported, so none would be sent or received"},
 		{"map keys", func(map[float64]int) {}, "parameter 1 (map[float64]int) cannot be an argument: the keys of map[float64]int must be strings or integers"},
-		{"download channel", func() <-chan int { return nil }, "result <-chan int is a download stream; " + streams},
-		{"download iterator", func() (iter.Seq[int], error) { return nil, nil }, "result iter.Seq[int] is a download stream; " + streams},
+		{"download both ways", func() chan int { return nil }, "chan int cannot be a stream to the client: declare it as <-chan int, since one side alone sends"},
+		{"download of pairs", func() iter.Seq2[string, int] { return nil }, "iter.Seq2[string,int] cannot be a stream to the client: the second value of its items is int and not error; " + streamForms},
+		{"download of functions", func() (<-chan func(), error) { return nil, nil }, "<-chan func() cannot be a stream to the client: func() has no encoding"},
+		{"two streams", func() (<-chan int, <-chan int) { return nil, nil }, "it returns (<-chan int, <-chan int); allowed are nothing, error, T and (T, error), where T may be a stream"},
 		{"function result", func() func() { return nil }, "func() cannot be a result: func() has no encoding"},
 		{"struct result", func() withFunc { return withFunc{} }, "method.withFunc cannot be a result: field Done: func() has no encoding"},
-		{"two results", func() (int, string) { return 0, "" }, "it returns (int, string); allowed are nothing, error, T and (T, error)"},
-		{"error first", func() (error, int) { return nil, 0 }, "it returns (error, int); allowed are nothing, error, T and (T, error)"},
-		{"three results", func() (int, int, error) { return 0, 0, nil }, "it returns (int, int, error); allowed are nothing, error, T and (T, error)"},
+		{"two results", func() (int, string) { return 0, "" }, "it returns (int, string); allowed are nothing, error, T and (T, error), where T may be a stream"},
+		{"error first", func() (error, int) { return nil, 0 }, "it returns (error, int); allowed are nothing, error, T and (T, error), where T may be a stream"},
+		{"three results", func() (int, int, error) { return 0, 0, nil }, "it returns (int, int, error); allowed are nothing, error, T and (T, error), where T may be a stream"},
 		{"two errors", func() (error, error) { return nil, nil }, "result error is an error; declare it as error, since a nil error would not be a nil error"},
 		{"error type", func() *failure { return nil }, "result *method.failure is an error; declare it as error, since a nil *method.failure would not be a nil error"},
 		{"several", func(func(), string, chan<- int) (func(), error) { return nil, nil },
@@ -278,7 +291,7 @@ func TestAddValue(t *testing.T) {
 		{name: "nil pointer", value: (*chat)(nil), want: "hub value is a nil *method.chat; pass a pointer to a value"},
 		{name: "all problems at once", value: badHub{}, opts: map[string]Options{"Absent": {}},
 			want: "hub method \"Absent\": options are given for it, but method.badHub has no hub method of that Go name\n" +
-				"hub method \"Stream\": result chan int is a download stream; streams come with a later version\n" +
+				"hub method \"Stream\": chan int cannot be a stream to the client: declare it as <-chan int, since one side alone sends\n" +
 				"hub method \"Twice\": parameter 1 (func()) cannot be an argument: func() has no encoding\n" +
 				"hub method \"Variadic\": parameter 1 ([]int) is variadic; declare a slice instead: []int"},
 	} {
