@@ -5,6 +5,9 @@ import (
 	"errors"
 	"net"
 	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
 	"runtime"
 	"strings"
 	"sync"
@@ -154,6 +157,12 @@ func TestCommand(t *testing.T) {
 		}
 	})
 	url := "http://" + s.addr
+	other := httptest.NewServer(http.NotFoundHandler()) // passes nothing
+	t.Cleanup(other.Close)
+	notYet := filepath.Join(t.TempDir(), "expected.txt")
+	if err := os.WriteFile(notYet, []byte("[not yet]\ninvoke-echo it has no hubs\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
 	for _, tt := range []struct {
 		name string
 		args []string
@@ -162,9 +171,9 @@ func TestCommand(t *testing.T) {
 	}{
 		{"passes", []string{"-expect", "expected.txt", url, "invoke-echo", "negotiate-v?"}, 0, "3 passed, 0 failed, 0 may differ, 0 not expected yet"},
 		{"tells all", []string{"-v", url, "invoke-echo"}, 0, "invoke-echo: passed"},
-		{"fails", []string{url, "upload-two"}, 1, "0 passed, 1 failed"},
-		{"first difference", []string{url, "upload-two"}, 1, "upload-two: FAILED\n  step 8: "},
-		{"not yet", []string{"-expect", "expected.txt", "-v", url, "upload-two"}, 0, "upload-two: not expected yet: issue 5"},
+		{"fails", []string{other.URL, "invoke-echo"}, 1, "0 passed, 1 failed"},
+		{"first difference", []string{other.URL, "invoke-echo"}, 1, "invoke-echo: FAILED\n  step 2: "},
+		{"not yet", []string{"-expect", notYet, "-v", other.URL, "invoke-echo"}, 0, "invoke-echo: not expected yet: it has no hubs"},
 		{"needs its own server", []string{"-v", url, "close-shutdown-sse"}, 0, "not run: it stops the server"},
 		{"list", []string{"-list"}, 0, "invoke-echo\t/probe\tA string there and back."},
 		{"help", []string{"-h"}, 0, "-parallel"},
