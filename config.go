@@ -154,6 +154,8 @@ func (c *Config) RegisterFlags(fs *flag.FlagSet) {
 	num(&h.MaxMessage, "max-message", "bytes of one hub message from a client (default 32768)")
 	num(&h.InputBuffer, "input-buffer", "unread input of one client before it is slowed down (default 64 KiB)")
 	num(&h.MaxParallelCalls, "parallel-calls", "calls of one client that run at once (default 1)")
+	num(&h.StreamBuffer, "stream-buffer", "items of one upload stream that may wait for the method that reads them (default 10)")
+	num(&h.MaxStreams, "max-streams", "streams of one client, and questions to it, under way at once; over it new ones are refused (default 100)")
 	num(&h.MaxGroups, "max-groups", "groups that one connection may be in (default 1000)")
 	fs.Var((*protocols)(&h.Protocols), "protocols", "hub protocols, separated by commas: json, messagepack (default: both)")
 	yes(&h.StatefulReconnect, "stateful-reconnect", "let clients that ask for it come back to their connection after a loss")

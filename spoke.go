@@ -63,6 +63,7 @@ const (
 var (
 	ErrSendQueueFull = hubrt.ErrSendQueueFull
 	ErrTooManyGroups = hubrt.ErrTooManyGroups
+	ErrCallCanceled  = hubrt.ErrCallCanceled
 )
 
 // What errors.Is finds in the errors of InvokeClient, documented where they are defined.

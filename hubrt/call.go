@@ -1,6 +1,7 @@
 package hubrt
 
 import (
+	"context"
 	"fmt"
 	"log/slog"
 	"sync"
@@ -34,6 +35,9 @@ type call struct {
 	kind   kind
 	last   bool          // of its job
 	step   atomic.Uint32 // any goroutine (atomic): who has the calls behind it in its job
+
+	ctx    context.Context         // nil: the method takes none
+	cancel context.CancelCauseFunc // any goroutine
 
 	// The worker's answer.
 	out   *buffer // the reply; nil: none
@@ -138,33 +142,42 @@ func (c *Conn) invoke(m *codec.Message, stream bool) {
 		name := string(m.Target)
 		c.refuseCall(m, name, h.describe(fmt.Sprintf(textRowA, name), errNoMethod), errNoMethod, slog.LevelDebug)
 	case m.ArgsErr != nil:
-		c.refuseCall(m, t.Name, h.describe(fmt.Sprintf(textRowA, t.Name), m.ArgsErr), m.ArgsErr, slog.LevelDebug)
+		c.refuseCall(m, t.Name, h.describe(fmt.Sprintf(textRowA, c.spelling(m, t)), m.ArgsErr), m.ArgsErr, slog.LevelDebug)
 	case stream != t.Stream || len(m.StreamIDs) != t.Uploads:
 		c.refuseKind(m, t, stream)
 	case c.is(flagDraining):
-		c.refuseCall(m, t.Name, fmt.Sprintf(textDrain, t.Name), errDraining, slog.LevelDebug)
+		c.refuseCall(m, t.Name, fmt.Sprintf(textDrain, c.spelling(m, t)), errDraining, slog.LevelDebug)
 	case t.Inline && !c.box.calling():
 		c.callInline(m, t)
+	case t.Stream || t.Uploads > 0:
+		c.startStream(m, t)
 	default:
-		c.enqueue(c.newCall(m, t))
+		k := c.newCall(m, t)
+		if t.TakesCall {
+			k.cancelWith(c)
+		}
+		c.enqueue(k)
 	}
 }
 
-// refuseKind answers a call that cannot become one, whatever the method would do: rows E to G, unless rows B or D come first.
+// refuseKind answers a call that cannot become one, whatever the method would do: rows E to G and J, unless rows B or D come first.
 func (c *Conn) refuseKind(m *codec.Message, t *method.Method[*Context], stream bool) {
 	h := c.hub()
 	var text string
 	err := t.Bind(c.protocol().Protocol, m.Args, m.NArgs, &c.shard.local.args)
+	name := c.spelling(m, t)
 	if err != nil {
-		text = h.describe(fmt.Sprintf(textRowA, t.Name), err)
+		text = h.describe(fmt.Sprintf(textRowA, name), err)
 	} else if t.RequireUser && c.user == nil {
-		text, err = fmt.Sprintf(textRowD, t.Name), errUnauthorized
+		text, err = fmt.Sprintf(textRowD, name), errUnauthorized
 	} else if stream && !t.Stream {
-		text = fmt.Sprintf(textRowF, t.Name)
+		text = fmt.Sprintf(textRowF, name)
 	} else if !stream && t.Stream {
-		text = fmt.Sprintf(textRowE, t.Name)
+		text = fmt.Sprintf(textRowE, name)
+	} else if len(m.StreamIDs) != t.Uploads {
+		text = fmt.Sprintf(textRowG, name, len(m.StreamIDs), t.Uploads)
 	} else {
-		text = fmt.Sprintf(textRowG, t.Name, len(m.StreamIDs), t.Uploads)
+		text = fmt.Sprintf(textRowJ, m.ID)
 	}
 	if err == nil {
 		err = Errorf("%s", text)
@@ -186,7 +199,7 @@ func (c *Conn) refuseCall(m *codec.Message, name, text string, err error, level 
 func (c *Conn) callInline(m *codec.Message, t *method.Method[*Context]) {
 	s := c.shard
 	posts := s.local.posts.Load()
-	out, err, fatal := s.hub.perform(c.context(), t, text(m.ID), m.Args, m.NArgs, &s.local.args, s.local.scratch(), &s.local.counters)
+	out, err, fatal := s.hub.perform(c.context(), nil, t, text(m.ID), m.Args, m.NArgs, &s.local.args, s.local.scratch(), &s.local.counters)
 	if len(out) == 0 && !fatal || c.state != stateOpen {
 		return
 	}
@@ -206,7 +219,7 @@ func (c *Conn) callInline(m *codec.Message, t *method.Method[*Context]) {
 	box := c.mailbox()
 	box.replies++
 	box.waitBytes += k.size
-	if int(box.waitBytes) > s.hub.opt.InputBuffer {
+	if box.bytes() > s.hub.opt.InputBuffer {
 		c.flags |= flagFull // the client must not pile them up
 	}
 	if !s.loop.Post(k) {
@@ -227,11 +240,14 @@ func (k *call) work(args *method.Args) {
 		k.err = h.runDisconnected(c, cause)
 		return
 	}
+	if k.cancel != nil {
+		defer k.cancel(nil)
+	}
 	if c.gone.Load() {
 		return
 	}
 	out := getBuffer(minBuffer)
-	b, err, fatal := h.perform(c, k.method, k.id(), k.args(), k.nargs, args, out.b, &c.shard.local.counters)
+	b, err, fatal := h.perform(c, k.ctx, k.method, k.id(), k.args(), k.nargs, args, out.b, &c.shard.local.counters)
 	k.err, k.fatal = err, fatal
 	if len(b) == 0 || fatal {
 		out.free()
@@ -257,9 +273,9 @@ func (k *call) exited() {
 	}
 }
 
-// perform binds, checks and runs a call, and appends the reply to dst, which is empty, if the caller wants one. fatal: the result cannot be
-// encoded, and err says why. Any goroutine.
-func (h *Hub) perform(c *Context, t *method.Method[*Context], id string, raw []byte, n int, args *method.Args, dst []byte, count *counters) (out []byte, err error, fatal bool) {
+// perform binds, checks and runs a call, and appends the reply to dst, which is empty, if the caller wants one. call is as in run. fatal: the result
+// cannot be encoded, and err says why. Any goroutine.
+func (h *Hub) perform(c *Context, call context.Context, t *method.Method[*Context], id string, raw []byte, n int, args *method.Args, dst []byte, count *counters) (out []byte, err error, fatal bool) {
 	p := (*Conn)(c).protocol()
 	count.calls.Add(1)
 	if err := t.Bind(p.Protocol, raw, n, args); err != nil {
@@ -273,9 +289,9 @@ func (h *Hub) perform(c *Context, t *method.Method[*Context], id string, raw []b
 		}
 		return p.AppendError(dst, id, fmt.Sprintf(textRowD, t.Name)), nil, false
 	}
-	result, err := h.run(c, t, args, count)
+	result, err := h.run(c, call, t, args, count)
 	if err != nil {
-		return h.failed(c, t, id, fmt.Sprintf(textRowC, t.Name), err, failureLevel(c, err), dst, count), nil, false
+		return h.failed(c, t, id, fmt.Sprintf(textRowC, t.Name), err, failureLevel(c, call, err), dst, count), nil, false
 	}
 	if id == "" {
 		return nil, nil, false
@@ -300,15 +316,18 @@ func (h *Hub) failed(c *Context, t *method.Method[*Context], id, text string, er
 	return (*Conn)(c).protocol().AppendError(dst, id, h.describe(text, err))
 }
 
-// run runs the method. A panic fails the call alone.
-func (h *Hub) run(c *Context, t *method.Method[*Context], args *method.Args, count *counters) (result method.Result, err error) {
+// run runs the method. call is the context of the call; nil: it gets one when it wants one. A panic fails the call alone.
+func (h *Hub) run(c *Context, call context.Context, t *method.Method[*Context], args *method.Args, count *counters) (result method.Result, err error) {
 	defer func() {
 		if v := recover(); v != nil {
 			err = h.panicked(c, t.Name, v)
 		}
 	}()
-	if !t.TakesCall {
+	switch {
+	case !t.TakesCall:
 		return t.Call(c, c, args)
+	case call != nil:
+		return t.Call(c, call, args)
 	}
 	return h.runWithContext(c, t, args)
 }

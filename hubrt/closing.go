@@ -117,6 +117,7 @@ func (c *Conn) closedByClient(m *codec.Message) {
 	if l := c.lively(); l != nil {
 		l.results.drop(c) // there will be no answers: nothing more is read
 	}
+	c.stopStreams(errConnectionClosed)
 	if m.HasError {
 		c.setEnded(&ending{cause: &Error{string(m.Error)}})
 	}
@@ -127,7 +128,7 @@ func (c *Conn) closedByClient(m *codec.Message) {
 
 // finishLeaving ends a connection that only waited for its calls: one that the client has closed, or one that is drained.
 func (c *Conn) finishLeaving() {
-	if c.state != stateOpen || c.box.calling() || c.box.answering() || c.flags&(flagConnecting|flagBusy) != 0 {
+	if c.state != stateOpen || c.box.calling() || c.box.answering() || c.streaming() || c.flags&(flagConnecting|flagBusy) != 0 {
 		return
 	}
 	switch {

@@ -74,6 +74,7 @@ func (c *Conn) drain() {
 		c.refuse(engine.Shutdown, nil)
 	case stateOpen:
 		c.flags |= flagDraining
+		c.stopStreams(errStreamsDrain)
 		c.settle()
 	}
 }

@@ -37,7 +37,13 @@ const (
 	textRowF  = "The client attempted to invoke the non-streaming '%s' method with a streaming invocation."
 	textRowG  = "An unexpected error occurred invoking '%s' on the server. HubException: Client sent %d stream(s), Hub method expects %d."
 	textRowL  = "Connection closed with an error."
+	textRowH  = "An error occurred on the server while streaming results."
+	textRowI  = "The value returned by the streaming method '%s' is not a ChannelReader<> or IAsyncEnumerable<>."
+	textRowJ  = "Invocation ID '%s' is already in use."
 	textDrain = "Failed to invoke '%s' because the server is shutting down."
+
+	textBindItem = "Failed to bind Stream message."
+	textStreams  = "Failed to invoke '%s' because more than %d streams of the connection would be under way."
 
 	textHandshake         = "An unexpected error occurred during connection handshake."
 	textHandshakeCanceled = "Handshake was canceled."
@@ -52,6 +58,7 @@ var (
 	errClientTimeout = &namedError{"OperationCanceledException", "Client hasn't sent a message/ping within the configured ClientTimeoutInterval."}
 	errPanic         = &namedError{"panic", "the server's log has the details"}
 	errExit          = &namedError{"exit", "the method called runtime.Goexit"}
+	errNoStream      = errors.New("the method has returned a nil stream")
 	errEmptyGroup    = errors.New("Cannot send to an empty group name.")
 )
 

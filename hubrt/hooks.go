@@ -11,7 +11,7 @@ import (
 	"github.com/spokehub/spoke/hubrt/method"
 )
 
-// runWithContext gives the call a context of its own, which ends with the connection or with the call.
+// runWithContext gives a call on the loop a context of its own, which ends with the connection or with the call; the client cannot cancel it, as its loop is busy.
 func (h *Hub) runWithContext(c *Context, t *method.Method[*Context], args *method.Args) (method.Result, error) {
 	call, cancel := context.WithCancel(c)
 	defer cancel()
@@ -51,10 +51,14 @@ func (h *Hub) panicked(c *Context, name string, v any) error {
 	return errPanic
 }
 
-// failureLevel is debug for what clients bring about as they like, and would fill the log with: errors that are made for them, limits that they are over, and calls that their going away has ended.
-func failureLevel(c *Context, err error) slog.Level {
+// failureLevel is debug for what clients bring about as they like, and would fill the log with: errors that are made for them, limits that they are over, and calls that their going away or
+// cancelling has ended. call may be nil.
+func failureLevel(c *Context, call context.Context, err error) slog.Level {
 	var forClient *Error
-	if errors.As(err, &forClient) || errors.Is(err, ErrTooManyGroups) || errors.Is(err, ErrNotConnected) || errors.Is(err, ErrDisconnected) || errors.Is(err, ErrSendQueueFull) || c.gone.Load() && errors.Is(err, context.Canceled) {
+	if errors.As(err, &forClient) || errors.Is(err, ErrTooManyGroups) || errors.Is(err, ErrNotConnected) || errors.Is(err, ErrDisconnected) || errors.Is(err, ErrSendQueueFull) {
+		return slog.LevelDebug
+	}
+	if errors.Is(err, context.Canceled) && (c.gone.Load() || call != nil && call.Err() != nil) {
 		return slog.LevelDebug
 	}
 	return slog.LevelWarn

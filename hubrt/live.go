@@ -17,6 +17,9 @@ func (c *Conn) live() *live {
 	return m.live
 }
 
+// under is how many streams and questions count for Options.MaxStreams.
+func (l *live) under() int { return l.running.slots + l.results.n }
+
 // lively is nil for a connection that has none.
 func (c *Conn) lively() *live {
 	if c.box == nil {

@@ -63,12 +63,16 @@ func (m *mailbox) answering() bool { return m != nil && m.replies > 0 }
 
 func (m *mailbox) callsWait() bool { return m != nil && m.waiting > 0 }
 
-// bytes are those of waiting calls and queued replies.
+// bytes are those of waiting calls, queued replies, and upload items beyond the streams' own buffers.
 func (m *mailbox) bytes() int {
 	if m == nil {
 		return 0
 	}
-	return int(m.waitBytes)
+	n := int(m.waitBytes)
+	if m.live != nil {
+		n += m.live.uploads.over()
+	}
+	return n
 }
 
 // searched is from where the search for the end of a record goes on.
@@ -102,7 +106,7 @@ func (c *Conn) enqueue(k *call) {
 	m.calls++
 	m.waiting++
 	m.waitBytes += k.size
-	if int(m.waitBytes) > c.hub().opt.InputBuffer {
+	if m.bytes() > c.hub().opt.InputBuffer {
 		c.flags |= flagFull
 	}
 	c.hub().rt.callsWaiting.Add(1)
@@ -234,6 +238,7 @@ func (c *Conn) called(k *call) {
 		m.jobs--
 	}
 	c.answer(k)
+	k.forget(c)
 	k.free()
 	if !c.box.callsWait() && c.state == stateOpen {
 		c.seen = c.shard.loop.Now() // the client's clock stood still while its messages waited
@@ -254,6 +259,7 @@ func (c *Conn) dropCalls() {
 		m.waiting--
 		m.waitBytes -= k.size
 		c.hub().rt.callsWaiting.Add(-1)
+		k.forget(c)
 		k.free()
 	}
 	m.last = nil

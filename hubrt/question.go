@@ -232,8 +232,8 @@ func (q *question) ask() {
 		q.refuse(nil) // nobody waits any longer
 	case c.state != stateOpen || c.is(flagLeaving) || c.gone.Load():
 		q.refuse(errDisconnected(c.id.String()))
-	case c.live().results.n >= q.hub.opt.MaxStreams:
-		q.refuse(errTooManyQuestions(c.live().results.n))
+	case c.live().under() >= q.hub.opt.MaxStreams:
+		q.refuse(errTooManyQuestions(c.live().under()))
 	default:
 		c.box.live.results.add(q)
 		q.hub.questions.add(q)

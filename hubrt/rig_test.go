@@ -69,7 +69,7 @@ func (r *rig) close() {
 	if err := r.rt.Stop(ctx); err != nil {
 		r.t.Errorf("workers: %v", err)
 	}
-	if s := r.rt.Stats(); s.CallsRunning != 0 || s.CallsWaiting != 0 || s.Workers != 0 || s.Questions != 0 {
+	if s := r.rt.Stats(); s.CallsRunning != 0 || s.CallsWaiting != 0 || s.Workers != 0 || s.Questions != 0 || s.Streams != 0 {
 		r.t.Errorf("left behind: %+v", s)
 	}
 }

@@ -20,6 +20,9 @@ func (r *ring[T]) push(v T) {
 	r.n++
 }
 
+// at is the one behind i others.
+func (r *ring[T]) at(i int) T { return r.items[(r.head+i)&(len(r.items)-1)] }
+
 func (r *ring[T]) pop() (v T, ok bool) {
 	if r.n == 0 {
 		return v, false

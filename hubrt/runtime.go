@@ -47,17 +47,20 @@ type Runtime struct {
 	mu   sync.Mutex
 	hubs []*Hub // under mu
 
-	draining     atomic.Bool
-	connections  atomic.Int64 // opened and not yet done with
-	busy         atomic.Int64 // connections and jobs that have not ended: what Drain waits for
-	idle         chan struct{}
-	published    atomic.Int64
-	refused      atomic.Int64 // sends and joins that found a queue full
-	warned       atomic.Int64 // the second, from 1, of the last warning about it
-	inline       atomic.Bool  // a hub has inline methods
-	questions    atomic.Int64 // of all hubs, that wait for a client's answer
-	callsWaiting atomic.Int64
-	callsRunning atomic.Int64
+	draining       atomic.Bool
+	connections    atomic.Int64 // opened and not yet done with
+	busy           atomic.Int64 // connections and jobs that have not ended: what Drain waits for
+	idle           chan struct{}
+	published      atomic.Int64
+	refused        atomic.Int64 // sends and joins that found a queue full
+	warned         atomic.Int64 // the second, from 1, of the last warning about it
+	streams        atomic.Int64 // calls with streams that have not ended
+	streamsRefused atomic.Int64
+	streamsIdle    chan struct{} // has room for one: look at streams
+	callsWaiting   atomic.Int64
+	callsRunning   atomic.Int64
+	inline         atomic.Bool  // a hub has inline methods
+	questions      atomic.Int64 // of all hubs, that wait for a client's answer
 }
 
 // local is a loop's own scratch space and counters.
@@ -108,6 +111,8 @@ func NewRuntime(cfg RuntimeConfig) *Runtime {
 		start:  time.Now(),
 		locals: make([]local, len(cfg.Loops)),
 		idle:   make(chan struct{}, 1),
+
+		streamsIdle: make(chan struct{}, 1),
 	}
 	for i, l := range cfg.Loops {
 		rt.locals[i].loop = l
@@ -117,9 +122,30 @@ func NewRuntime(cfg RuntimeConfig) *Runtime {
 	return rt
 }
 
-// Stop ends the workers once they are idle; ctx bounds the wait, and its error is returned when it ended first. Work that
+// Stop ends the workers once they are idle, and waits for the end of streams; ctx bounds the wait, and its error is returned when it ended first. Work that
 // comes later is dropped.
-func (rt *Runtime) Stop(ctx context.Context) error { return rt.pool.stop(ctx) }
+func (rt *Runtime) Stop(ctx context.Context) error {
+	if err := rt.pool.stop(ctx); err != nil {
+		return err
+	}
+	for rt.streams.Load() > 0 {
+		select {
+		case <-rt.streamsIdle:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+	signal(rt.streamsIdle) // others may wait, too
+	return nil
+}
+
+// streamEnded says that a call with streams has ended.
+func (rt *Runtime) streamEnded() {
+	if rt.streams.Add(-1) == 0 {
+		signal(rt.streamsIdle)
+	}
+	rt.done()
+}
 
 // now is the limiter's clock. Loop only.
 func (l *local) now(rt *Runtime) time.Duration { return max(l.loop.Time().Sub(rt.start), 0) }
@@ -144,9 +170,11 @@ func (rt *Runtime) done() {
 }
 
 // signalIdle makes one waiting Drain look again, now or as soon as it waits.
-func (rt *Runtime) signalIdle() {
+func (rt *Runtime) signalIdle() { signal(rt.idle) }
+
+func signal(c chan struct{}) {
 	select {
-	case rt.idle <- struct{}{}:
+	case c <- struct{}{}:
 	default:
 	}
 }

@@ -24,6 +24,10 @@ type Stats struct {
 
 	CallsWaiting, CallsRunning, Workers int64 // now; inline calls are in none of these
 
+	Streams        int64 // now: calls with streams, in either direction, each with a goroutine of its own
+	StreamsRefused int64 // calls with streams over Options.MaxStreams
+	StreamItems    int64 // sent to clients
+
 	RateWaits, RateRejects, RateCloses int64 // records over the rate, by limits.Mode
 }
 
@@ -31,6 +35,7 @@ type Stats struct {
 type counters struct {
 	handshakes, messagesIn, calls, callsFailed, panics atomic.Int64
 	rateWaits, rateRejects, rateCloses                 atomic.Int64
+	itemsOut                                           atomic.Int64
 }
 
 // Stats may be called on any goroutine.
@@ -43,6 +48,9 @@ func (rt *Runtime) Stats() Stats {
 		CallsWaiting: rt.callsWaiting.Load(),
 		CallsRunning: rt.callsRunning.Load(),
 		Workers:      int64(rt.pool.size()),
+
+		Streams:        rt.streams.Load(),
+		StreamsRefused: rt.streamsRefused.Load(),
 	}
 	for i := range rt.locals {
 		c := &rt.locals[i].counters
@@ -58,6 +66,7 @@ func (rt *Runtime) Stats() Stats {
 		s.Calls += c.calls.Load()
 		s.CallsFailed += c.callsFailed.Load()
 		s.Panics += c.panics.Load()
+		s.StreamItems += c.itemsOut.Load()
 		s.RateWaits += c.rateWaits.Load()
 		s.RateRejects += c.rateRejects.Load()
 		s.RateCloses += c.rateCloses.Load()

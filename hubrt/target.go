@@ -122,7 +122,7 @@ func (c *Conn) send(method string, args []any) error {
 	}
 	record.b = b
 	d := deliveries.Get().(*delivery)
-	*d = delivery{c, record, cap(b) + sendOverhead}
+	*d = delivery{conn: c, records: record, queued: cap(b) + sendOverhead}
 	if !s.post(d, d.queued) {
 		d.free()
 	}
@@ -134,6 +134,9 @@ type delivery struct {
 	conn    *Conn
 	records *buffer
 	queued  int // bytes that it counts for in the loop's queue
+
+	flow     *flow // where the stream items among the records are accounted for; nil: there are none
+	streamed int   // their bytes
 }
 
 var deliveries = sync.Pool{New: func() any { return new(delivery) }}
@@ -149,6 +152,9 @@ func (d *delivery) Run(*engine.Loop) {
 	d.conn.shard.begins(d.queued)
 	if d.conn.state == stateOpen {
 		d.conn.push(d.records.b)
+	}
+	if d.flow != nil {
+		d.flow.written(d.streamed, d.conn.state != stateOpen || d.conn.link.Room())
 	}
 	d.free()
 }
@@ -171,6 +177,10 @@ func (d *delivery) Merge(next engine.Task) bool {
 	d.records = d.records.grow(len(n.records.b))
 	d.records.b = append(d.records.b, n.records.b...)
 	d.queued += n.queued
+	if n.flow != nil {
+		d.flow = n.flow
+		d.streamed += n.streamed
+	}
 	n.free()
 	return true
 }

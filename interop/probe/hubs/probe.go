@@ -15,7 +15,7 @@ const (
 	maxWait = time.Minute
 )
 
-// Probe has the probe methods that need no streams.
+// Probe has the probe methods; those with streams are in streams.go.
 type Probe struct{}
 
 // Echo returns its argument, null included.
@@ -175,6 +175,11 @@ func (Probe) AskMe(c *spoke.Context) string {
 	if err == nil {
 		return "got:" + text
 	}
+	return nameAndText(err)
+}
+
+// nameAndText is an error as the recordings tell of it.
+func nameAndText(err error) string {
 	name := "error"
 	var named interface{ ErrorName() string }
 	if errors.As(err, &named) {
