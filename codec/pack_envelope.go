@@ -111,6 +111,9 @@ func (e *packEnvelope) arguments() error {
 }
 
 func (e *packEnvelope) streamIDs() error {
+	if e.i < len(e.rec) && e.rec[e.i] == packArray {
+		return nil
+	}
 	h := readHead(e.rec, e.i)
 	if h.kind != kindArray {
 		return Malformed("Reading array length for 'streamIds' failed.")
@@ -189,6 +192,12 @@ func (e *packEnvelope) payload() error {
 
 // text reads a string, or nil: present is false then. Text that is UTF-8 stays where it is.
 func (e *packEnvelope) text(field string) (s []byte, present bool, err error) {
+	if e.i < len(e.rec) && e.rec[e.i]&0xE0 == packStr { // what ids and targets usually are (BenchmarkDecodeInvocationPacked)
+		if end := e.i + 1 + int(e.rec[e.i]&0x1F); end <= len(e.rec) && utf8.Valid(e.rec[e.i+1:end]) {
+			s, e.i = e.rec[e.i+1:end:end], end
+			return s, true, nil
+		}
+	}
 	h := readHead(e.rec, e.i)
 	switch h.kind {
 	case kindNil:
@@ -224,6 +233,10 @@ func appendText(dst, s []byte) []byte {
 
 // integer reads an integer of any width that fits into so many bits, 32 or 64.
 func (e *packEnvelope) integer(field string, bits int) (int64, error) {
+	if e.i < len(e.rec) && e.rec[e.i] < packMap {
+		e.i++
+		return int64(e.rec[e.i-1]), nil
+	}
 	h := readHead(e.rec, e.i)
 	if h.kind == kindInt {
 		if n, ok := packInt(e.rec, h, bits); ok {
@@ -236,6 +249,10 @@ func (e *packEnvelope) integer(field string, bits int) (int64, error) {
 
 // headers checks that there is a map of non-empty strings, and takes it as it is.
 func (e *packEnvelope) headers() error {
+	if e.i < len(e.rec) && e.rec[e.i] == packMap {
+		e.i++
+		return nil
+	}
 	h := readHead(e.rec, e.i)
 	if h.kind != kindMap {
 		return Malformed("Reading map length for 'headers' failed.")
