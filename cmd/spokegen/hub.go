@@ -9,7 +9,8 @@ import (
 	"maps"
 	"slices"
 	"strings"
-	"unicode"
+
+	hubmethod "github.com/spokehub/spoke/hubrt/method"
 )
 
 // hub is a hub type as its clients see it.
@@ -282,21 +283,9 @@ func (r *registration) sorted() []method {
 // name is a Go name's on the wire.
 func (r *registration) name(goName string) string {
 	if r.names == camelNames {
-		return camel(goName)
+		return hubmethod.LowerCamel(goName)
 	}
 	return goName
-}
-
-// camel puts the first word in lower case: Send, send; IDOf, idOf; ID, id.
-func camel(name string) string {
-	runes := []rune(name)
-	for i, c := range runes {
-		if !unicode.IsUpper(c) || i > 0 && i+1 < len(runes) && unicode.IsLower(runes[i+1]) {
-			break // this one begins the second word
-		}
-		runes[i] = unicode.ToLower(c)
-	}
-	return string(runes)
 }
 
 func foldASCII(s string) string {

@@ -5,17 +5,6 @@ import (
 	"testing"
 )
 
-func TestCamel(t *testing.T) {
-	t.Parallel()
-	for name, want := range map[string]string{
-		"Send": "send", "SendAll": "sendAll", "ID": "id", "IDOf": "idOf", "HTTPServer": "httpServer", "X": "x", "Öffne": "öffne", "send": "send", "UTF8": "utf8", "A1": "a1",
-	} {
-		if got := camel(name); got != want {
-			t.Errorf("%s: got %s, want %s", name, got, want)
-		}
-	}
-}
-
 func TestAssign(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct {

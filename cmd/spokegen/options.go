@@ -71,7 +71,7 @@ func parse(args []string, stderr io.Writer) (options, error) {
 	fs.StringVar(&opt.out, "out", "", "the `file` to write, .d.ts or .ts; empty for standard output")
 	fs.BoolVar(&opt.check, "check", false, "write nothing, fail when the file is not what would be written")
 	fs.Func("client", "`interface` whose methods are what the hub calls on clients, in the hub's package or as import/path.Name; HUB=interface for one hub of several", opt.addClient)
-	fs.Var(&opt.names, "names", "hub methods on the wire: `go|camel`, as Options.MethodName makes them")
+	fs.Var(&opt.names, "names", "hub methods on the wire: `go|camel`, camel for a server whose Hub.MethodName is spoke.LowerCamel")
 	fs.Var(&opt.clientNames, "client-names", "client methods on the wire: `go|camel`")
 	fs.Func("type", "`import/path.Name=TypeScript` for a Go type whose encoding is its own business; may be repeated", opt.addType)
 	fs.BoolVar(&opt.nilSlices, "nil-slices", false, "declare slices and maps as T | null, as nil ones are sent")

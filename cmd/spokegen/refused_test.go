@@ -51,6 +51,7 @@ func TestRefusedAsByTheServer(t *testing.T) {
 		"Arguments": bad.Arguments{},
 		"Results":   bad.Results{},
 		"Locked":    &bad.Locked{},
+		"Fields":    bad.Fields{Bad: func(func()) {}, Option: func() {}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
