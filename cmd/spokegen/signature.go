@@ -56,7 +56,11 @@ func (r *registration) signature(sig *types.Signature) (m method, problems []str
 		out--
 	}
 	if out > 1 {
-		refuse("it returns %s; allowed are nothing, error, T and (T, error)", reflectResults(sig))
+		streams := ", where T may be a stream"
+		if r.client {
+			streams = ""
+		}
+		refuse("it returns %s; allowed are nothing, error, T and (T, error)%s", reflectResults(sig), streams)
 		return m, problems
 	}
 	if out == 0 {
