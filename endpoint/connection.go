@@ -7,7 +7,7 @@ import (
 )
 
 // connection is one SignalR connection of an endpoint on its WebSocket, and the glue between that and its hub connection: it is the
-// former's ws.Receiver and the latter's hubrt.Link. One object for all jobs, 256 bytes, because there may be a million; what a broadcast touches comes first.
+// former's ws.Receiver and the latter's hubrt.Link. One object for all jobs, 240 bytes, because there may be a million; what a broadcast touches comes first.
 type connection struct {
 	socket ws.Conn    // loop
 	hub    hubrt.Conn // loop

@@ -12,7 +12,7 @@ import (
 
 func TestSize(t *testing.T) {
 	t.Parallel()
-	const most = 152
+	const most = 144
 	size := unsafe.Sizeof(Conn{})
 	t.Logf("a connection with its context: %d bytes, of which the context %d", size, unsafe.Sizeof(Context{}))
 	if size > most {

@@ -53,7 +53,7 @@ const (
 	flagSkip                         // for the length of one broadcast: leave this connection out
 )
 
-// Conn is a hub connection. Loop only. There may be a million, so it has 152 bytes, and can be a part of its transport's object: see Begin.
+// Conn is a hub connection. Loop only. There may be a million, so it has 144 bytes, and can be a part of its transport's object: see Begin.
 type Conn struct {
 	// What a broadcast touches.
 	link  Link // loop; nil once the transport has gone
@@ -75,10 +75,9 @@ type Conn struct {
 	meter     uint32    // place in the shard's meters, from 1; 0: the token buckets are full
 	number    uint32    // in the shard's roster; constant
 
-	remote address   // constant; see rare.remote
-	id     ID        // constant
-	user   userRef   // constant; nil: anonymous; see setUser
-	same   *sameUser // under the mu of the user's part of the hub's users; nil: the user has no other connection
+	remote address // constant; see rare.remote
+	id     ID      // constant
+	user   userRef // constant; nil: anonymous; see setUser
 
 	subs subscriptions
 }

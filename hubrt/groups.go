@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"sync"
+	"sync/atomic"
 
 	"github.com/spokehub/spoke/engine"
 )
@@ -54,29 +55,45 @@ type subscriptions struct {
 	at    uint32    // loop: place in group.members
 	n     uint32    // loop: how many it is in
 
-	// more is set once, under joins, before a second group is queued to the loop; the loop looks at it only when it has put the connection
-	// in more than one.
-	more *moreSubscriptions
+	// more is what few connections have, or have had: further groups, or further connections of their user. It is made once, by whoever is the first
+	// to need it, and stays: the loop looks at list only when it has put the connection in more than one group.
+	more atomic.Pointer[more] // any goroutine (atomic)
 }
 
-type moreSubscriptions struct {
+type more struct {
 	keys []*presence  // under joins
 	list []membership // loop
+
+	next, prev *Conn // the user's other connections; under the mu of the user's part of the hub's users
+}
+
+// further makes more of it.
+func (s *subscriptions) further() *more {
+	if m := s.more.Load(); m != nil {
+		return m
+	}
+	s.more.CompareAndSwap(nil, new(more))
+	return s.more.Load()
+}
+
+// keys are the groups that have been asked for beside the first. Under joins.
+func (s *subscriptions) keys() []*presence {
+	if m := s.more.Load(); m != nil {
+		return m.keys
+	}
+	return nil
 }
 
 // asked is how many groups have been asked for. Under joins, as has, ask and unask.
 func (s *subscriptions) asked() int {
-	switch {
-	case s.key == nil:
+	if s.key == nil {
 		return 0
-	case s.more == nil:
-		return 1
 	}
-	return 1 + len(s.more.keys)
+	return 1 + len(s.keys())
 }
 
 func (s *subscriptions) has(key *presence) bool {
-	return key != nil && (s.key == key || s.more != nil && slices.Contains(s.more.keys, key))
+	return key != nil && (s.key == key || slices.Contains(s.keys(), key))
 }
 
 func (s *subscriptions) ask(key *presence) {
@@ -84,28 +101,28 @@ func (s *subscriptions) ask(key *presence) {
 		s.key = key
 		return
 	}
-	if s.more == nil {
-		s.more = new(moreSubscriptions)
-	}
-	s.more.keys = append(s.more.keys, key)
+	m := s.further()
+	m.keys = append(m.keys, key)
 }
 
 // unask takes out one that is there.
 func (s *subscriptions) unask(key *presence) {
-	if s.more == nil || len(s.more.keys) == 0 {
+	keys := s.keys()
+	if len(keys) == 0 {
 		s.key = nil
 		return
 	}
-	last := len(s.more.keys) - 1
-	if moved := s.more.keys[last]; s.key == key {
+	last := len(keys) - 1
+	if moved := keys[last]; s.key == key {
 		s.key = moved
 	} else {
-		s.more.keys[slices.Index(s.more.keys, key)] = moved
+		keys[slices.Index(keys, key)] = moved
 	}
-	s.more.keys[last] = nil
-	if s.more.keys = s.more.keys[:last]; last == 0 {
-		s.more.keys = nil
+	keys[last] = nil
+	if keys = keys[:last]; last == 0 {
+		keys = nil
 	}
+	s.more.Load().keys = keys
 }
 
 // joins is the lock for what has been asked for. It is shared with other connections, since each would pay for one of its own.
@@ -190,8 +207,8 @@ func (c *Conn) leaveAll() {
 	mu := c.joins()
 	mu.Lock()
 	c.subs.key = nil
-	if c.subs.more != nil {
-		c.subs.more.keys = nil
+	if m := c.subs.more.Load(); m != nil {
+		m.keys = nil
 	}
 	mu.Unlock()
 	for c.subs.n > 0 {

@@ -18,14 +18,14 @@ func (c *Conn) membership(slot uint32) membership {
 	if slot == 0 {
 		return membership{c.subs.group, c.subs.at}
 	}
-	return c.subs.more.list[slot-1]
+	return c.subs.more.Load().list[slot-1]
 }
 
 func (c *Conn) setMembership(slot uint32, m membership) {
 	if slot == 0 {
 		c.subs.group, c.subs.at = m.group, m.at
 	} else {
-		c.subs.more.list[slot-1] = m
+		c.subs.more.Load().list[slot-1] = m
 	}
 }
 
@@ -44,7 +44,7 @@ func (s *shard) join(c *Conn, key *presence) {
 	g.members, g.slots = append(g.members, c.number), append(g.slots, slot)
 	c.subs.n++
 	if slot > 0 {
-		c.subs.more.list = append(c.subs.more.list, m)
+		c.subs.more.Load().list = append(c.subs.more.Load().list, m)
 		return
 	}
 	c.subs.group, c.subs.at = m.group, m.at
@@ -83,11 +83,11 @@ func (s *shard) leaveAt(c *Conn, slot uint32) {
 	c.setMembership(last, membership{})
 	c.subs.n = last
 	if last > 0 {
-		list := c.subs.more.list[:last-1]
+		list := c.subs.more.Load().list[:last-1]
 		if last == 1 {
 			list = nil
 		}
-		c.subs.more.list = list
+		c.subs.more.Load().list = list
 	}
 }
 

@@ -18,11 +18,6 @@ type usersPart struct {
 	conns table[string, byUser] // under mu
 }
 
-// sameUser is the place in its user's chain of a connection that is not the only one.
-type sameUser struct { // under the part's mu
-	next, prev *Conn
-}
-
 type byUser struct{}
 
 func (byUser) of(c *Conn) string     { return c.userID() }
@@ -44,14 +39,12 @@ func (u *users) add(c *Conn) {
 		p.conns.put(c)
 		return
 	}
-	if first.same == nil {
-		first.same = new(sameUser)
+	f, m := first.subs.further(), c.subs.further()
+	m.next, m.prev = f.next, first
+	if m.next != nil {
+		m.next.subs.more.Load().prev = c
 	}
-	c.same = &sameUser{next: first.same.next, prev: first}
-	if c.same.next != nil {
-		c.same.next.same.prev = c
-	}
-	first.same.next = c
+	f.next = c
 }
 
 // remove undoes add.
@@ -59,33 +52,29 @@ func (u *users) remove(c *Conn) {
 	p := u.part(c.userID())
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if c.same == nil {
+	m := c.subs.more.Load()
+	if m == nil || m.next == nil && m.prev == nil {
 		p.conns.remove(c)
 		return
 	}
-	next, prev := c.same.next, c.same.prev
-	c.same = nil
+	next, prev := m.next, m.prev
+	m.next, m.prev = nil, nil
 	if prev != nil {
-		prev.same.next = next
+		prev.subs.more.Load().next = next
 	} else {
 		p.conns.put(next) // in c's place
 	}
 	if next != nil {
-		next.same.prev = prev
-	}
-	for _, other := range [2]*Conn{prev, next} {
-		if other != nil && *other.same == (sameUser{}) {
-			other.same = nil // it is alone now
-		}
+		next.subs.more.Load().prev = prev
 	}
 }
 
-// further is the next one in the chain.
+// further is the next one in the chain. Under the part's mu.
 func (c *Conn) further() *Conn {
-	if c.same == nil {
-		return nil
+	if m := c.subs.more.Load(); m != nil {
+		return m.next
 	}
-	return c.same.next
+	return nil
 }
 
 // loops appends the loops on which a user has connections.

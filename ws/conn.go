@@ -27,8 +27,6 @@ type Conn struct {
 
 	recvAt uint32 // the receiver's own deadline; 0: none
 	keepAt uint32 // the next sign of life; 0: none
-	dueAt  uint32 // open: the pong must have come; closing: the peer's close frame must have come; 0: none
-	pings  uint32 // pings sent, so the counter in the last one
 
 	pongBytes uint16 // bytes of pongs queued since nothing was waiting to go out
 	phase     phase
@@ -39,8 +37,10 @@ type Conn struct {
 
 // rare is what few connections need.
 type rare struct {
-	err  error // given to Close
-	pong pong
+	err   error // given to Close
+	pong  pong
+	dueAt uint32 // open: the pong must have come; closing: the peer's close frame must have come; 0: none
+	pings uint32 // pings sent, so the counter in the last one
 }
 
 var defaults Config
@@ -115,7 +115,7 @@ func (c *Conn) ResumeRead() {
 	c.paused = false
 	if c.phase == phaseOpen && c.awaited {
 		// The pong may stand among what was not read.
-		c.dueAt = c.after(c.cfg.keepAliveTimeout())
+		c.more().dueAt = c.after(c.cfg.keepAliveTimeout())
 		c.arm()
 	}
 	c.ec.ResumeRead()
@@ -145,7 +145,7 @@ func (c *Conn) Close(code uint16, r engine.CloseReason, err error) {
 	}
 	c.awaited = false
 	c.keepAt = 0
-	c.dueAt = c.after(c.cfg.closeTimeout())
+	c.more().dueAt = c.after(c.cfg.closeTimeout())
 	c.arm()
 	c.ResumeRead() // the peer's close frame may be waiting
 }

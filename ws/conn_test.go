@@ -318,7 +318,7 @@ func TestWriteLengths(t *testing.T) {
 // TestConnSize keeps the cost of an idle connection in sight.
 func TestConnSize(t *testing.T) {
 	t.Parallel()
-	const most = 80
+	const most = 72
 	size := unsafe.Sizeof(Conn{})
 	t.Logf("%d bytes per connection beside the engine's", size)
 	if size > most {

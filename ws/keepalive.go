@@ -28,11 +28,18 @@ func (c *Conn) arm() {
 	if c.phase >= phaseEnding {
 		return // the engine's connection may be somebody else's by now
 	}
-	at := earlier(earlier(c.recvAt, c.keepAt), c.dueAt)
+	at := earlier(earlier(c.recvAt, c.keepAt), c.dueAt())
 	if c.pongWaits() {
 		at = earlier(at, c.ec.Loop().Now()+1)
 	}
 	c.ec.SetDeadline(at)
+}
+
+func (c *Conn) dueAt() uint32 {
+	if c.rare == nil {
+		return 0
+	}
+	return c.rare.dueAt
 }
 
 // earlier is the smaller of two stamps, where 0 is never.
@@ -48,7 +55,7 @@ func (c *Conn) after(d uint32) uint32 { return c.ec.Loop().Now() + d + 1 }
 
 // OnDeadline implements engine.Handler.
 func (c *Conn) OnDeadline(_ *engine.Conn, now uint32) {
-	if c.dueAt != 0 && now >= c.dueAt {
+	if due := c.dueAt(); due != 0 && now >= due {
 		c.onOverdue()
 		if c.phase >= phaseEnding {
 			return
@@ -78,7 +85,7 @@ func (c *Conn) onOverdue() {
 		}
 		c.end(c.reason, false, closeAbnormal, err, (*engine.Conn).Reset)
 	case c.paused:
-		c.dueAt = 0 // ResumeRead sets it anew
+		c.rare.dueAt = 0 // ResumeRead sets it anew
 	default:
 		c.end(engine.WebSocketTimeout, false, closeAbnormal, errPongLate, (*engine.Conn).Reset)
 	}
@@ -94,18 +101,19 @@ func (c *Conn) keepAlive(now uint32) {
 			c.ec.Send(sign)
 		}
 	case !c.awaited: // one ping at a time, so that its pong is known by its counter
-		c.pings++
+		r := c.more()
+		r.pings++
+		r.dueAt = c.after(timeout)
 		c.awaited = true
-		c.dueAt = c.after(timeout)
-		c.ec.Write(binary.BigEndian.AppendUint64([]byte{bitFin | opPing, 8}, uint64(c.pings)))
+		c.ec.Write(binary.BigEndian.AppendUint64([]byte{bitFin | opPing, 8}, uint64(r.pings)))
 	}
 }
 
 // onPong takes the answer to our ping; pongs that were not asked for mean nothing (RFC 6455, section 5.5.3).
 func (c *Conn) onPong(payload []byte) {
-	if c.phase == phaseOpen && c.awaited && len(payload) == 8 && binary.BigEndian.Uint64(payload) == uint64(c.pings) {
+	if c.phase == phaseOpen && c.awaited && len(payload) == 8 && binary.BigEndian.Uint64(payload) == uint64(c.rare.pings) {
 		c.awaited = false
-		c.dueAt = 0
+		c.rare.dueAt = 0
 		c.arm()
 	}
 }
