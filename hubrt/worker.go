@@ -21,7 +21,8 @@ type pool struct {
 	workers  int         // under mu
 	lent     int         // under mu: places of workers that wait for a client; see lend
 	idle     []*worker   // under mu: the last one is used first, so that the others may end
-	queue    ring[*call] // under mu; empty while workers are idle or could be started
+	waking   bool        // under mu: a worker has been woken or started, and has not begun yet; see begun
+	queue    ring[*call] // under mu; empty while workers are idle or could be started, but for what the waking one will look at
 	turns    ring[*Conn] // under mu: connections that wait for room in the queue, first come first served; each is in it once
 	ticks    uint32      // under mu: of the reaper
 	reaper   *time.Timer // under mu; nil while nobody is idle
@@ -59,26 +60,54 @@ func (p *pool) submit(job *call, turn bool) bool {
 		p.rt.begin()
 		p.drop(job)
 		return true
-	case len(p.idle) > 0:
-		last := len(p.idle) - 1
-		w := p.idle[last]
-		p.idle[last] = nil
-		p.idle = p.idle[:last]
+	case p.waking && p.room(turn): // the jobs of one batch wake one worker, not one each
 		p.rt.begin()
-		w.jobs <- job // has room for one
+		p.queue.push(job)
 		return true
-	case p.workers < p.max+p.lent:
-		p.workers++
+	case len(p.idle) > 0 || p.workers < p.max+p.lent:
 		p.rt.begin()
-		p.start(job)
+		p.hand(job)
 		return true
-	case p.queue.len() < p.limit && (turn || p.turns.len() == 0):
+	case p.room(turn):
 		p.rt.begin()
 		p.queue.push(job)
 		return true
 	}
 	p.turns.push(job.conn)
 	return false
+}
+
+// room says that a job may be queued. Under mu.
+func (p *pool) room(turn bool) bool { return p.queue.len() < p.limit && (turn || p.turns.len() == 0) }
+
+// hand gives a job to an idle worker, or to one that it starts. Under mu.
+func (p *pool) hand(job *call) {
+	p.waking = true
+	last := len(p.idle) - 1
+	if last < 0 {
+		p.workers++
+		p.start(job)
+		return
+	}
+	w := p.idle[last]
+	p.idle[last] = nil
+	p.idle = p.idle[:last]
+	w.jobs <- job // has room for one
+}
+
+// begun is what a worker does first when it was woken or started: as long as jobs wait, it wakes the next worker, which does the same. So a job never waits for one
+// that blocks; and of a batch of short jobs the first worker has done most before the second one is there.
+func (p *pool) begun() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.waking = false
+	if len(p.idle) == 0 && p.workers >= p.max+p.lent {
+		return
+	}
+	if job, ok := p.queue.pop(); ok {
+		p.hand(job)
+		p.wake()
+	}
 }
 
 // drop is for jobs that come after the end; nobody is told, as the loops have ended too.
@@ -104,6 +133,7 @@ func (p *pool) work(w *worker, job *call) {
 			p.lost(w)
 		}
 	}()
+	p.begun()
 	for job != nil {
 		p.run(w, job)
 		job = p.take(w)
@@ -184,7 +214,11 @@ func (p *pool) take(w *worker) *call {
 	}
 	p.wake()
 	p.mu.Unlock()
-	return <-w.jobs
+	job := <-w.jobs
+	if job != nil {
+		p.begun()
+	}
+	return job
 }
 
 // maxLent is how many places are lent at most, in times the number of workers. Over it a worker that waits for a client keeps its place.
