@@ -106,6 +106,9 @@ func (o HubOptions) clone() HubOptions {
 	o.AllowedOrigins = slices.Clone(o.AllowedOrigins)
 	o.Protocols = slices.Clone(o.Protocols)
 	o.Methods = maps.Clone(o.Methods)
+	o.Middleware = slices.Clone(o.Middleware)
+	o.ConnectedMiddleware = slices.Clone(o.ConnectedMiddleware)
+	o.DisconnectedMiddleware = slices.Clone(o.DisconnectedMiddleware)
 	return o
 }
 

@@ -37,8 +37,15 @@ type (
 	CallerClients = hubrt.CallerClients
 	Groups        = hubrt.Groups
 	Target        = hubrt.Target
+	Middleware    = hubrt.Middleware
+	Invoker       = hubrt.Invoker
+	Invocation    = hubrt.Invocation
 	HubError      = hubrt.Error
 	MethodOptions = method.Options
+
+	ConnectedMiddleware    = hubrt.ConnectedMiddleware
+	DisconnectedMiddleware = hubrt.DisconnectedMiddleware
+
 	Identity      = auth.Identity
 	Authenticator = auth.Authenticator
 	Rates         = limits.Rates

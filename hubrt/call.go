@@ -324,6 +324,8 @@ func (h *Hub) run(c *Context, call context.Context, t *method.Method[*Context], 
 		}
 	}()
 	switch {
+	case h.calls.first != nil:
+		return h.through(c, call, t, args)
 	case !t.TakesCall:
 		return t.Call(c, c, args)
 	case call != nil:

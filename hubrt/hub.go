@@ -26,6 +26,13 @@ type Hub struct {
 	connected    func(c *Context) error              // constant once sealed; nil: none
 	disconnected func(c *Context, cause error) error // constant once sealed; nil: none
 
+	// Middleware; constant once sealed.
+	calls          stages[Invoker]
+	connects       stages[func(*Context) error]
+	disconnects    stages[func(*Context, error) error]
+	onConnected    func(c *Context) error // the hook inside connected, if there is middleware
+	onDisconnected func(c *Context, cause error) error
+
 	protocols  []protocol // [0] is no protocol; see framed
 	shards     []shard    // by loop
 	numberBits int        // of a place: see makeShards
@@ -85,6 +92,7 @@ func (rt *Runtime) NewHub(name string, value any, opt Options) (*Hub, error) {
 		keepAlive:        wholeSeconds(opt.KeepAliveInterval),
 		clientTimeout:    wholeSeconds(opt.ClientTimeout),
 	}
+	errs = append(errs, h.useOptions(&opt))
 	h.methods.MethodName = opt.MethodName
 	if value != nil {
 		errs = append(errs, h.methods.AddValue(value, opt.Methods, onConnected, onDisconnected), h.addHooks(value))
@@ -183,11 +191,15 @@ func (h *Hub) seal() {
 	}
 	h.mu.Lock()
 	defer h.mu.Unlock()
+	if h.sealed.Load() {
+		return // another loop was faster
+	}
 	for _, m := range h.methods.All() {
 		if m.Inline {
 			h.rt.inline.Store(true)
 		}
 	}
+	h.wrapHooks()
 	h.sealed.Store(true)
 }
 

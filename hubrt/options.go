@@ -46,6 +46,10 @@ type Options struct {
 	Methods           map[string]method.Options // by Go method name
 	// MethodName makes the names on the wire of the Go names of a hub value's methods, for example LowerCamel; names in Methods and in tags win. Default: they are the same.
 	MethodName func(goName string) string
+	// Middleware around the hub's methods and events, the first one outermost; see Hub.Use, which adds more inside. Default: none.
+	Middleware             []Middleware
+	ConnectedMiddleware    []ConnectedMiddleware
+	DisconnectedMiddleware []DisconnectedMiddleware
 }
 
 const (
@@ -126,6 +130,9 @@ func (o Options) resolve() (Options, *limits.Limiter, error) {
 		}
 	}
 	o.Methods = maps.Clone(o.Methods)
+	o.Middleware = slices.Clone(o.Middleware)
+	o.ConnectedMiddleware = slices.Clone(o.ConnectedMiddleware)
+	o.DisconnectedMiddleware = slices.Clone(o.DisconnectedMiddleware)
 	limiter, err := limits.NewLimiter(o.Rates, min(max(o.MaxMessage, 0), maxBytes))
 	if err != nil {
 		errs = append(errs, err)
