@@ -28,7 +28,7 @@ type Config struct {
 	HTTP HTTPOptions
 	// Hub holds the options that each hub starts with a copy of.
 	Hub HubOptions
-	// Workers is how many goroutines run hub methods and hooks at most; they start on demand. A method that blocks holds one. Default 256.
+	// Workers is how many goroutines run hub methods and hooks at most; they start on demand. A method that blocks holds one, unless it waits for a client (InvokeClient). Default 256.
 	Workers int
 	// WorkerQueue is how many calls of all clients may wait for a worker; over it the connections concerned are not read. Default 64 x Workers.
 	WorkerQueue int
