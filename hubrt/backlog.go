@@ -11,28 +11,36 @@ type backlog struct {
 	ledger *ledger
 	codec  codec.Protocol
 	pieces []kept
-	head   int   // the first that is kept
-	cursor int   // the first that the transport has not been given
-	first  int64 // number of the first record that is kept
-	unsent int64 // number of the first record that the transport has not been given
-	sent   int   // bytes of records before unsent
-	bytes  int   // of all records
-	owned  int   // size of the buffers of copied records
-	shared int   // bytes of shared frames, each in full
+	tail   *chunk // with room for more
+	head   int    // the first that is kept
+	cursor int    // the first that the transport has not been given
+	first  int64  // number of the first record that is kept
+	unsent int64  // number of the first record that the transport has not been given
+	sent   int    // bytes of records before unsent
+	bytes  int    // of all records
+	owned  int    // size of the buffers of copied records
+	shared int    // bytes of shared frames, each in full
 }
 
 // kept is a frame that others share, or records that were copied.
 type kept struct {
 	frame *sharedFrame
-	own   *buffer
-	off   uint32 // bytes at the beginning that have been acknowledged
-	n     uint32 // records that have not
+	own   *chunk
+	off   uint32 // where the bytes begin that have not been acknowledged
+	end   uint32 // of own: where they end
+	n     uint32 // records
 	waits bool   // it may not be sent while too much is not acknowledged
 }
 
+// chunk holds the copies of several pieces.
+type chunk struct {
+	buffer *buffer
+	refs   int
+}
+
 const (
-	keptOverhead = 40      // about what a piece takes beside its bytes
-	maxKept      = 4 << 10 // up to which copied records share a buffer
+	keptOverhead = 48 // about what a piece takes beside its bytes
+	maxChunk     = 4 << 10
 	maxPieces    = 64 << 10
 )
 
@@ -52,49 +60,54 @@ func (b *backlog) addFrame(f *engine.Frame) {
 	b.add(kept{frame: s, n: s.records}, len(f.Payload()))
 }
 
-// addRecords keeps a copy. It shares the last piece's buffer when it is to be sent along with that.
+// addRecords keeps a copy of records that wait behind others.
 func (b *backlog) addRecords(records []byte, waits bool) {
-	n := countRecords(b.codec, records)
-	if len(b.pieces) > b.cursor { // behind others that wait
-		if last := &b.pieces[len(b.pieces)-1]; last.own != nil && last.waits == waits && cap(last.own.b)-len(last.own.b) >= len(records) {
-			last.own.b = append(last.own.b, records...)
-			last.n += n
+	p := kept{n: countRecords(b.codec, records), waits: waits}
+	p.own, p.off, p.end = b.put(records)
+	if b.pending() {
+		if last := &b.pieces[len(b.pieces)-1]; last.precedes(&p) {
+			last.extend(&p)
 			b.bytes += len(records)
 			return
 		}
 	}
-	own := getBuffer(len(records))
-	own.b = append(own.b, records...)
-	b.own(own, n, waits)
+	b.add(p, len(records))
 }
 
 // addSent keeps a copy of records that the transport is given at the same time, behind all others.
 func (b *backlog) addSent(records []byte) {
-	n := countRecords(b.codec, records)
+	p := kept{n: countRecords(b.codec, records)}
+	p.own, p.off, p.end = b.put(records)
 	if b.len() > 0 {
-		if last := &b.pieces[len(b.pieces)-1]; last.own != nil && cap(last.own.b)-len(last.own.b) >= len(records) {
-			last.own.b = append(last.own.b, records...)
-			last.n += n
+		if last := &b.pieces[len(b.pieces)-1]; last.precedes(&p) {
+			last.extend(&p)
 			b.bytes += len(records)
 			b.sent += len(records)
-			b.unsent += int64(n)
+			b.unsent += int64(p.n)
 			return
 		}
 	}
-	size := len(records)
-	if b.len() > 0 && size < maxKept { // there will be more of them
-		size = maxKept
-	}
-	own := getBuffer(size)
-	own.b = append(own.b, records...)
-	b.own(own, n, false)
+	b.add(p, len(records))
 	b.forward()
 }
 
-func (b *backlog) own(own *buffer, n uint32, waits bool) {
-	b.owned += cap(own.b)
-	b.ledger.charge(cap(own.b))
-	b.add(kept{own: own, n: n, waits: waits}, len(own.b))
+// put copies records behind those that were copied last, also if frames stand between them in the order of sending.
+func (b *backlog) put(records []byte) (c *chunk, from, to uint32) {
+	c = b.tail
+	if c == nil || cap(c.buffer.b)-len(c.buffer.b) < len(records) {
+		size := len(records)
+		if c != nil && size < maxChunk { // there will be more of them
+			size = max(size, min(maxChunk, 4*cap(c.buffer.b)))
+		}
+		c = &chunk{buffer: getBuffer(size)}
+		b.tail = c
+		b.owned += cap(c.buffer.b)
+		b.ledger.charge(cap(c.buffer.b))
+	}
+	from = uint32(len(c.buffer.b))
+	c.buffer.b = append(c.buffer.b, records...)
+	c.refs++
+	return c, from, uint32(len(c.buffer.b))
 }
 
 func (b *backlog) add(p kept, bytes int) {
@@ -176,10 +189,13 @@ func (b *backlog) release(p *kept) {
 	if p.frame != nil {
 		b.shared -= p.frame.frame.Len()
 		b.ledger.unshare(p.frame)
-	} else {
-		b.owned -= cap(p.own.b)
-		b.ledger.charge(-cap(p.own.b))
-		p.own.free()
+	} else if p.own.refs--; p.own.refs == 0 {
+		b.owned -= cap(p.own.buffer.b)
+		b.ledger.charge(-cap(p.own.buffer.b))
+		p.own.buffer.free()
+		if b.tail == p.own {
+			b.tail = nil
+		}
 	}
 	*p = kept{}
 }
@@ -198,7 +214,18 @@ func (p *kept) bytes() []byte {
 	if p.frame != nil {
 		return p.frame.frame.Payload()[p.off:]
 	}
-	return p.own.b[p.off:]
+	return p.own.buffer.b[p.off:p.end]
+}
+
+// precedes says that q, which is copied records, can become a part of p.
+func (p *kept) precedes(q *kept) bool {
+	return p.own == q.own && p.end == q.off && p.waits == q.waits
+}
+
+func (p *kept) extend(q *kept) {
+	p.own.refs-- // they are one
+	p.end = q.end
+	p.n += q.n
 }
 
 // send gives the piece to a transport.

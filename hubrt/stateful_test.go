@@ -348,7 +348,7 @@ func TestStatefulTakesOver(t *testing.T) {
 			if !s.come() {
 				t.Fatal("not taken")
 			}
-			s.expect(sequence(1), result("1", `"a"`))
+			s.expect(sequence(1), ack(1), result("1", `"a"`))
 			if i == 1 {
 				_ = old.nc.(*engine.MemoryConn).Reset()
 				<-old.link.closed
