@@ -212,7 +212,8 @@ func (q *question) leave() (arrived bool) {
 	return arrived
 }
 
-// giveBack gives the place of the call that asks back, as one of its client's and as one of all: which call it is, is not known, but no more of them can wait than run.
+// giveBack gives the place of the call that asks back, as one of its client's and as one of all: which call it is, is not known, but no more of them can wait than run. A method
+// with streams has no place to give; when it asks while plain calls of its client run, one of those more may run meanwhile.
 // Asker's loop only.
 func (q *question) giveBack() {
 	a := q.asker
