@@ -2,9 +2,9 @@
 // worker, and bytes out again, on the memory backend, so that no kernel is in it. The steps have benchmarks beside their code:
 //
 //	frame in, frame out        ws: BenchmarkFrameIn, BenchmarkFrameOut, BenchmarkReadHeader
-//	envelope                   codec: BenchmarkDecodeInvocation, BenchmarkDecodePing, BenchmarkDecodeLongText
+//	envelope                   codec: BenchmarkDecodeInvocation, BenchmarkDecodeInvocationPacked, BenchmarkDecodePing, BenchmarkDecodeLongText
 //	arguments                  codec: BenchmarkBind, BenchmarkBindAny; hubrt/method: BenchmarkBind
-//	completion                 codec: BenchmarkAppendResult
+//	completion                 codec: BenchmarkAppendResult, BenchmarkAppendResultPacked
 //	dispatch inline, by worker hubrt: BenchmarkCall; hubrt/method: BenchmarkCall, BenchmarkLookup
 //	broadcast per recipient    hubrt: BenchmarkBroadcast; engine: BenchmarkFanOut
 //	tick of a million stamps   engine: BenchmarkDeadlines
@@ -22,6 +22,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/spokehub/spoke/codec"
 	"github.com/spokehub/spoke/endpoint"
 	"github.com/spokehub/spoke/engine"
 	"github.com/spokehub/spoke/http1"
@@ -81,17 +82,23 @@ func (r *rig) close() {
 }
 
 // masked appends a text message as a client sends it; the mask is not 0, as with real ones.
-func masked(b []byte, text string) []byte {
+func masked(b []byte, text string) []byte { return maskedAs(b, 1, text) }
+
+// maskedAs appends a message with that opcode.
+func maskedAs(b []byte, op byte, text string) []byte {
 	key := [4]byte{0x12, 0x34, 0x56, 0x78}
-	b = append(append(b, 0x81, 0x80|byte(len(text))), key[:]...)
+	b = append(append(b, 0x80|op, 0x80|byte(len(text))), key[:]...)
 	for i := range len(text) {
 		b = append(b, text[i]^key[i&3])
 	}
 	return b
 }
 
+// protocols are those that the hot path is measured with.
+var protocols = []codec.Protocol{codec.JSON, codec.MessagePack}
+
 // connect makes n connections that have shaken hands.
-func (r *rig) connect(n int) []*engine.Sink {
+func (r *rig) connect(p codec.Protocol, n int) []*engine.Sink {
 	r.t.Helper()
 	const head = "GET /hub HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
 	sinks := make([]*engine.Sink, n)
@@ -100,7 +107,7 @@ func (r *rig) connect(n int) []*engine.Sink {
 		if err != nil {
 			r.t.Fatal(err)
 		}
-		s.Feed(masked([]byte(head), `{"protocol":"json","version":1}`+"\x1e"))
+		s.Feed(masked([]byte(head), `{"protocol":"`+p.Name()+`","version":1}`+"\x1e"))
 		sinks[i] = s
 	}
 	r.until(func() bool { return r.rt.Stats().Connections == int64(n) })
@@ -125,86 +132,133 @@ func (r *rig) barrier() {
 	<-done
 }
 
-// calls is a batch of calls of a method in frames of their own, and the number of bytes that their answers have.
-func calls(target string, n int) (frames []byte, answers int64) {
-	answer := 2 + len(`{"type":3,"invocationId":"17","result":41}`+"\x1e")
-	for range n {
-		frames = masked(frames, `{"type":1,"invocationId":"17","target":"`+target+`","arguments":[41]}`+"\x1e")
+// batch is calls of a method in frames of their own.
+type batch struct {
+	frames []byte
+	calls  int64
+	least  int64 // bytes of their answers, which may share a frame
+}
+
+func calls(t testing.TB, p codec.Protocol, target string, n int) (b batch) {
+	t.Helper()
+	call, err := p.AppendInvocation(nil, "17", target, []any{41})
+	if err != nil {
+		t.Fatal(err)
 	}
-	return frames, int64(n * answer)
+	answer, err := p.AppendResult(nil, "17", 41)
+	if err != nil {
+		t.Fatal(err)
+	}
+	op := byte(1)
+	if p.Binary() {
+		op = 2
+	}
+	for range n {
+		b.frames = maskedAs(b.frames, op, string(call))
+	}
+	b.calls, b.least = int64(n), int64(2+n*len(answer))
+	return b
 }
 
 // exchange feeds calls and waits for all answers.
-func (r *rig) exchange(s *engine.Sink, frames []byte, answers int64) {
-	want := s.Bytes() + answers
-	s.Feed(frames)
-	r.until(func() bool { return s.Bytes() >= want })
+func (r *rig) exchange(s *engine.Sink, b batch) {
+	bytes, calls := s.Bytes()+b.least, r.rt.Stats().Calls+b.calls
+	s.Feed(b.frames)
+	r.until(func() bool {
+		if s.Bytes() < bytes {
+			return false
+		}
+		now := r.rt.Stats()
+		return now.Calls >= calls && now.CallsRunning+now.CallsWaiting == 0
+	})
 }
 
 // BenchmarkCall is a call and its answer, alone and eight deep.
 func BenchmarkCall(b *testing.B) {
-	for _, target := range []string{"Inline", "Worker"} {
-		for _, depth := range []int{1, 8} {
-			b.Run(fmt.Sprintf("%s/depth=%d", target, depth), func(b *testing.B) {
-				r := newRig(b)
-				s := r.connect(1)[0]
-				frames, answers := calls(target, depth)
-				b.ReportAllocs()
-				for b.Loop() {
-					r.exchange(s, frames, answers)
-				}
-				b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/float64(depth), "ns/call")
-			})
+	for _, p := range protocols {
+		for _, target := range []string{"Inline", "Worker"} {
+			for _, depth := range []int{1, 8} {
+				b.Run(fmt.Sprintf("%s/%s/depth=%d", p.Name(), target, depth), func(b *testing.B) {
+					r := newRig(b)
+					s := r.connect(p, 1)[0]
+					batch := calls(b, p, target, depth)
+					b.ReportAllocs()
+					for b.Loop() {
+						r.exchange(s, batch)
+					}
+					b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/float64(depth), "ns/call")
+				})
+			}
 		}
 	}
 }
 
 // BenchmarkBroadcast is a message to all, per recipient.
 func BenchmarkBroadcast(b *testing.B) {
-	for _, n := range []int{1000, 10_000} {
-		b.Run(fmt.Sprintf("recipients=%d", n), func(b *testing.B) {
-			r := newRig(b)
-			r.connect(n)
-			b.ReportAllocs()
-			for b.Loop() {
-				if err := r.hub.Clients().All().Send("message", "payload"); err != nil {
-					b.Fatal(err)
+	for _, p := range protocols {
+		for _, n := range []int{1000, 10_000} {
+			b.Run(fmt.Sprintf("%s/recipients=%d", p.Name(), n), func(b *testing.B) {
+				r := newRig(b)
+				r.connect(p, n)
+				b.ReportAllocs()
+				for b.Loop() {
+					if err := r.hub.Clients().All().Send("message", "payload"); err != nil {
+						b.Fatal(err)
+					}
+					r.barrier()
 				}
-				r.barrier()
-			}
-			b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/float64(n), "ns/recipient")
-		})
+				b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/float64(n), "ns/recipient")
+			})
+		}
 	}
 }
 
 // TestNoAllocationsPerMessage: a batch of 64 calls through the whole server allocates no more than a batch of 4 does (what the far
 // end is fed with, and what wakes a worker). Not parallel: AllocsPerRun counts the whole process.
 func TestNoAllocationsPerMessage(t *testing.T) {
-	for _, target := range []string{"Inline", "Worker"} {
-		r := newRig(t)
-		s := r.connect(1)[0]
-		cost := map[int]float64{}
-		for _, n := range []int{4, 64} {
-			frames, answers := calls(target, n)
-			exchange := func() { r.exchange(s, frames, answers) }
-			for range 100 { // the pools fill
-				exchange()
-			}
-			cost[n] = testing.AllocsPerRun(200, exchange)
+	for _, p := range protocols {
+		for _, target := range []string{"Inline", "Worker"} {
+			checkCallAllocations(t, p, target)
 		}
-		t.Logf("%s: 4 calls allocate %v times, 64 calls %v times", target, cost[4], cost[64])
-		if extra := cost[64] - cost[4]; extra >= 6 && !raceDetector { // not one in ten of the 60 messages
-			t.Errorf("%s: 60 more calls allocate %v times more, want 0 per call", target, extra)
+	}
+}
+
+func checkCallAllocations(t *testing.T, p codec.Protocol, target string) {
+	t.Helper()
+	r := newRig(t)
+	s := r.connect(p, 1)[0]
+	cost := map[int]float64{}
+	for _, n := range []int{4, 64} {
+		batch := calls(t, p, target, n)
+		exchange := func() { r.exchange(s, batch) }
+		for range 100 { // the pools fill
+			exchange()
 		}
+		cost[n] = testing.AllocsPerRun(200, exchange)
+	}
+	t.Logf("%s, %s: 4 calls allocate %v times, 64 calls %v times", p.Name(), target, cost[4], cost[64])
+	if extra := cost[64] - cost[4]; extra >= 6 && !raceDetector { // not one in ten of the 60 messages
+		t.Errorf("%s, %s: 60 more calls allocate %v times more, want 0 per call", p.Name(), target, extra)
 	}
 }
 
 // TestNoAllocationsPerDelivery: a broadcast to a thousand allocates no more than one to ten does.
 func TestNoAllocationsPerDelivery(t *testing.T) {
+	for _, p := range protocols {
+		checkDeliveryAllocations(t, p)
+	}
+}
+
+func checkDeliveryAllocations(t *testing.T, p codec.Protocol) {
+	t.Helper()
+	record, err := p.AppendInvocation(nil, "", "message", []any{"payload"})
+	if err != nil {
+		t.Fatal(err)
+	}
 	cost := map[int]float64{}
 	for _, n := range []int{10, 1000} {
 		r := newRig(t)
-		sinks := r.connect(n)
+		sinks := r.connect(p, n)
 		before := sinks[n-1].Bytes()
 		target := r.hub.Clients().All()
 		arg := any("payload") // boxed once
@@ -218,14 +272,13 @@ func TestNoAllocationsPerDelivery(t *testing.T) {
 			send()
 		}
 		cost[n] = testing.AllocsPerRun(100, send)
-		const record = `{"type":1,"target":"message","arguments":["payload"]}` + "\x1e"
 		if got := sinks[n-1].Bytes() - before; got != 121*int64(2+len(record)) {
 			t.Errorf("the last of %d has %d bytes, want those of 121 messages", n, got)
 		}
 	}
-	t.Logf("10 recipients: %v allocations, 1,000: %v", cost[10], cost[1000])
+	t.Logf("%s: 10 recipients: %v allocations, 1,000: %v", p.Name(), cost[10], cost[1000])
 	if cost[1000] > cost[10]+5 && !raceDetector {
-		t.Errorf("10 recipients: %v allocations, 1,000: %v; want 0 per delivery", cost[10], cost[1000])
+		t.Errorf("%s: 10 recipients: %v allocations, 1,000: %v; want 0 per delivery", p.Name(), cost[10], cost[1000])
 	}
 }
 
