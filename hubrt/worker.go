@@ -233,12 +233,12 @@ func (p *pool) lend() bool {
 		return false
 	}
 	p.lent++
-	if p.workers < p.max+p.lent {
-		if job, ok := p.queue.pop(); ok {
-			p.workers++
-			p.start(job)
-			p.wake()
-		}
+	if p.waking {
+		return true // whoever is about to begin looks for more to do
+	}
+	if job, ok := p.queue.pop(); ok {
+		p.hand(job)
+		p.wake()
 	}
 	return true
 }
