@@ -233,8 +233,8 @@ func (p *pool) lend() bool {
 		return false
 	}
 	p.lent++
-	if p.waking {
-		return true // whoever is about to begin looks for more to do
+	if p.waking || len(p.idle) == 0 && p.workers >= p.max+p.lent {
+		return true // whoever is about to begin looks for more to do; and some whose answer has come may be over the bound still
 	}
 	if job, ok := p.queue.pop(); ok {
 		p.hand(job)
