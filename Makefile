@@ -6,9 +6,9 @@ BIN := $(CURDIR)/.bin
 OUT := $(CURDIR)/.out
 FUZZTIME ?= 1m
 
-.PHONY: test format vet lint test-go test-js test-ts fuzz bench bench-go crosscheck clean setup-js chromium
+.PHONY: test format vet lint test-go test-js test-ts test-java compatibility servers fuzz bench bench-go crosscheck clean setup-js chromium
 
-test: format vet lint test-go test-js test-ts
+test: format vet lint test-go test-js test-ts test-java
 	@scripts/count.sh $(OUT)
 
 format: ## gofmt would change nothing
@@ -42,15 +42,23 @@ setup-js: ## the official clients and the TypeScript compiler, by lock file
 chromium: ## Debian's Chromium
 	@scripts/chromium.sh
 
-test-js: setup-js chromium ## the official JavaScript clients in Node and in Chromium
+servers: ## what the official clients are tested against
 	@mkdir -p $(OUT)
 	$(GO) build -o $(OUT)/ ./cmd/spoked ./interop/probe
+
+test-js: setup-js chromium servers ## the official JavaScript clients in Node and in Chromium
 	cd interop/js && SPOKED=$(OUT)/spoked PROBE=$(OUT)/probe npm test 2>&1 | tee $(OUT)/js.txt
 
 test-ts: setup-js ## the declarations of spokegen, judged by the TypeScript compiler, and a compiled client with its Go program
 	@mkdir -p $(OUT)
 	$(GO) build -o $(OUT)/typescript ./examples/typescript
 	cd examples/typescript && EXAMPLE=$(OUT)/typescript npm test 2>&1 | tee $(OUT)/ts.txt
+
+test-java: servers ## the official Java client
+	@scripts/java.sh $(OUT)
+
+compatibility: test-js test-java ## docs/compatibility.md, from what the official clients do now
+	@scripts/compatibility.sh -write
 
 fuzz: ## each fuzz target for FUZZTIME
 	@scripts/fuzz.sh $(FUZZTIME)
@@ -66,4 +74,4 @@ crosscheck: ## what loadgen says against wrk and the server's counters
 	$(GO) run ./benchmarks/crosscheck -wrk="$$(command -v wrk || true)" $(CROSSCHECKFLAGS)
 
 clean:
-	rm -rf $(BIN) $(OUT) interop/js/node_modules interop/js/out examples/typescript/node_modules examples/typescript/out
+	rm -rf $(BIN) $(OUT) interop/js/node_modules interop/js/out interop/java/target examples/typescript/node_modules examples/typescript/out

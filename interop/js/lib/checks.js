@@ -10,5 +10,7 @@
 // The names are the lines of docs/compatibility.md, so the other clients' tests have the same, and interop/matrix knows them.
 import { benchChecks } from "./bench-checks.js";
 import { probeChecks } from "./probe-checks.js";
+import { resultChecks } from "./result-checks.js";
+import { streamChecks } from "./stream-checks.js";
 
-export const checks = [...benchChecks, ...probeChecks];
+export const checks = [...benchChecks, ...probeChecks, ...streamChecks, ...resultChecks];

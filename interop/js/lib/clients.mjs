@@ -10,7 +10,7 @@ const packages = [
   { name: "signalr-3.1", messagePack: "signalr-protocol-msgpack-3.1", lacks: ["client results"] },
 ];
 
-export const protocols = ["JSON"];
+export const protocols = ["JSON", "MessagePack"];
 
 export const clients = packages.map(({ name, messagePack, lacks }) => ({
   version: require(`${name}/package.json`).version,

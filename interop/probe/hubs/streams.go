@@ -5,6 +5,7 @@ import (
 	"iter"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/spokehub/spoke"
@@ -17,6 +18,8 @@ func (Probe) Count(ctx context.Context, n, ms int) (iter.Seq[int], error) {
 		return nil, err
 	}
 	return func(yield func(int) bool) {
+		counting.Add(1)
+		defer counting.Add(-1)
 		t := time.NewTimer(wait)
 		defer t.Stop()
 		for i := range n {
@@ -32,6 +35,12 @@ func (Probe) Count(ctx context.Context, n, ms int) (iter.Seq[int], error) {
 		}
 	}, nil
 }
+
+// counting is how many streams of Count are under way.
+var counting atomic.Int64 // any goroutine
+
+// Counting is how many streams of Count are under way in this process, so that a client can see that its cancel has come through.
+func (Probe) Counting() int64 { return counting.Load() }
 
 // CountFail streams 0 to n-1 and then fails with an error whose text only detailed errors show.
 func (Probe) CountFail(n int) iter.Seq2[int, error] { return countThen(n, &invalidOperation{"late"}) }
@@ -76,6 +85,20 @@ func (Probe) ConcatTwo(text string, first <-chan string, second iter.Seq[int32])
 	for item := range first {
 		all.WriteString(item)
 	}
+	for item := range second {
+		all.WriteString(strconv.Itoa(int(item)))
+	}
+	return all.String()
+}
+
+// ConcatApart joins all of the first stream, the text and all of the second: the official JavaScript clients leave out the second of two
+// streams that stand side by side, so with those a client cannot test two.
+func (Probe) ConcatApart(first <-chan string, text string, second iter.Seq[int32]) string {
+	var all strings.Builder
+	for item := range first {
+		all.WriteString(item)
+	}
+	all.WriteString(text)
 	for item := range second {
 		all.WriteString(strconv.Itoa(int(item)))
 	}
