@@ -9,6 +9,7 @@ FUZZTIME ?= 1m
 .PHONY: test format vet lint test-go test-js test-ts test-java compatibility servers fuzz bench bench-go crosscheck clean setup-js chromium
 
 test: format vet lint test-go test-js test-ts test-java
+	@scripts/compatibility.sh -check
 	@scripts/count.sh $(OUT)
 
 format: ## gofmt would change nothing
