@@ -12,17 +12,18 @@ import (
 // Expectations say which scenarios a server is not expected to pass, and why.
 type Expectations struct {
 	NotYet  map[string]string  // scenario -> issue or reason
-	Differs map[string]Differs // scenarios that the recording marks as "may": how this server differs
+	Differs map[string]Differs // how this server differs: always, where the recording says "may"; or at times
 }
 
 // Differs is a stated difference.
 type Differs struct {
 	Step   int    // the first step that differs
 	Reason string // how, and why it is as good or better
+	Varies bool   // at times it does not differ: what is recorded is one of several outcomes of a race
 }
 
-// ReadExpectations reads the list: sections "[not yet]" with lines "scenario reason", and "[differs]" with lines "scenario step N: reason"; # begins a
-// comment line. Unknown or repeated scenarios, and lines without a reason, are errors, all reported at once.
+// ReadExpectations reads the list: sections "[not yet]" with lines "scenario reason", "[differs]" with lines "scenario step N: reason", and "[varies]" with
+// such lines for races; # begins a comment line. Unknown or repeated scenarios, and lines without a reason, are errors, all reported at once.
 func ReadExpectations(r io.Reader, all []*Scenario) (*Expectations, error) {
 	known := map[string]*Scenario{}
 	for _, sc := range all {
@@ -38,8 +39,8 @@ func ReadExpectations(r io.Reader, all []*Scenario) (*Expectations, error) {
 			continue
 		}
 		if strings.HasPrefix(line, "[") {
-			if section = line; section != "[not yet]" && section != "[differs]" {
-				problems = append(problems, fmt.Errorf("line %d: section %s: want [not yet] or [differs]", n, section))
+			if section = line; section != "[not yet]" && section != "[differs]" && section != "[varies]" {
+				problems = append(problems, fmt.Errorf("line %d: section %s: want [not yet], [differs] or [varies]", n, section))
 			}
 			continue
 		}
@@ -71,10 +72,11 @@ func (e *Expectations) add(section, line string, known map[string]*Scenario) err
 		e.NotYet[name] = reason
 		return nil
 	}
-	if section != "[differs]" {
+	varies := section == "[varies]"
+	if section != "[differs]" && !varies {
 		return fmt.Errorf("%s: stands in no section", name)
 	}
-	if sc.May == "" {
+	if sc.May == "" && !varies {
 		return fmt.Errorf("%s: the recording does not say that a server may differ", name)
 	}
 	step, reason, _ := strings.Cut(strings.TrimPrefix(reason, "step "), " ")
@@ -82,6 +84,6 @@ func (e *Expectations) add(section, line string, known map[string]*Scenario) err
 	if err != nil || n < 1 || n > len(sc.Steps) || strings.TrimSpace(reason) == "" {
 		return fmt.Errorf("%s: want \"step N: reason\", N from 1 to %d", name, len(sc.Steps))
 	}
-	e.Differs[name] = Differs{Step: n, Reason: strings.TrimSpace(reason)}
+	e.Differs[name] = Differs{Step: n, Reason: strings.TrimSpace(reason), Varies: varies}
 	return nil
 }

@@ -7,12 +7,15 @@ import (
 
 func TestReadExpectations(t *testing.T) {
 	t.Parallel()
-	all := []*Scenario{{Name: "a"}, {Name: "b", May: "better", Steps: make([]Step, 3)}, {Name: "c"}}
-	e, err := ReadExpectations(strings.NewReader("# comment\n\n[not yet]\na   issue 5: streams\n[differs]\nb step 2: closes, which is safer\n"), all)
+	all := []*Scenario{{Name: "a"}, {Name: "b", May: "better", Steps: make([]Step, 3)}, {Name: "c"}, {Name: "e", Steps: make([]Step, 1)}}
+	e, err := ReadExpectations(strings.NewReader("# comment\n\n[not yet]\na   issue 5: streams\n[differs]\nb step 2: closes, which is safer\n[varies]\ne step 1: two at once\n"), all)
 	if err != nil || e.NotYet["a"] != "issue 5: streams" || e.Differs["b"].Step != 0 && e.Differs["b"].Step != 2 {
 		t.Errorf("%+v, %v", e, err)
 	}
 	if d := e.Differs["b"]; d.Step != 2 || d.Reason != "closes, which is safer" {
+		t.Errorf("%+v", d)
+	}
+	if d := e.Differs["e"]; d.Step != 1 || !d.Varies || e.Differs["b"].Varies {
 		t.Errorf("%+v", d)
 	}
 	for name, tt := range map[string]struct{ text, want string }{
@@ -39,8 +42,9 @@ func TestJudge(t *testing.T) {
 	plain, may := &Scenario{Name: "a"}, &Scenario{Name: "b", May: "better"}
 	diff := &Difference{Step: 2}
 	notYet := &Expectations{NotYet: map[string]string{"a": "issue 5", "b": "issue 5"}}
-	differs := &Expectations{Differs: map[string]Differs{"b": {2, "closes"}}}
-	other := &Expectations{Differs: map[string]Differs{"b": {3, "closes"}}}
+	differs := &Expectations{Differs: map[string]Differs{"b": {2, "closes", false}}}
+	varies := &Expectations{Differs: map[string]Differs{"a": {2, "a race", true}}}
+	other := &Expectations{Differs: map[string]Differs{"b": {3, "closes", false}}}
 	for name, tt := range map[string]struct {
 		e    *Expectations
 		sc   *Scenario
@@ -57,6 +61,9 @@ func TestJudge(t *testing.T) {
 		"not yet, may":                 {notYet, may, diff, NotYet, "issue 5"},
 		"differs as said":              {differs, may, diff, MayDiffer, "closes"},
 		"differs, but passes":          {differs, may, nil, Failed, "remove it"},
+		"varies":                       {varies, plain, diff, MayDiffer, "a race"},
+		"varies, passes":               {varies, plain, nil, Passed, ""},
+		"varies elsewhere":             {varies, plain, &Difference{Step: 1}, Failed, "said to differ at step 2"},
 		"differs elsewhere":            {other, may, diff, Failed, "said to differ at step 3"},
 		"differs, and nobody says how": {&Expectations{}, may, diff, Failed, "does not say how"},
 		"fails with a list":            {&Expectations{}, plain, diff, Failed, ""},
