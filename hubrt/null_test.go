@@ -9,10 +9,13 @@ import (
 
 // nullLink is a transport that counts.
 type nullLink struct {
-	ref    engine.Ref
-	sent   int          // loop
-	out    []byte       // loop: what was written, when keep is set
-	keep   bool         // loop
+	ref  engine.Ref
+	sent int    // loop
+	out  []byte // loop: what was written, when keep is set
+	keep bool   // loop
+
+	written func(p []byte) // loop; nil: nobody wants to know
+
 	writes atomic.Int64 // any goroutine
 	ended  engine.CloseReason
 }
@@ -29,6 +32,9 @@ func (l *nullLink) Send(f *engine.Frame) {
 func (l *nullLink) Write(p []byte) {
 	if l.keep {
 		l.out = append(l.out, p...)
+	}
+	if l.written != nil {
+		l.written(p)
 	}
 	l.writes.Add(1)
 }

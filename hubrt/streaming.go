@@ -86,17 +86,17 @@ func (s *streaming) endUploads(cause error) {
 // serve is the call's goroutine.
 func (s *streaming) serve() {
 	var stream method.Stream
-	whole, finished := true, false
+	whole, finished, text := true, false, textRowC
 	defer func() {
 		if !finished {
-			s.fail(textRowC, errExit, slog.LevelError) // runtime.Goexit
+			s.fail(text, errExit, slog.LevelError) // runtime.Goexit
 		}
 		s.finish(&stream, whole)
 	}()
 	if result, ok := s.call(); ok {
 		if s.method.Stream {
 			if stream, ok = result.Stream(); ok {
-				whole = false
+				whole, text = false, textRowH
 				whole = s.produce(&stream)
 			} else {
 				s.refuse(fmt.Sprintf(textRowI, s.method.Name), errNoStream, slog.LevelWarn)
