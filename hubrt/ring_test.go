@@ -31,7 +31,7 @@ func TestBufferSizes(t *testing.T) {
 	t.Parallel()
 	for _, n := range []int{0, 1, 255, 256, 257, 1024, 1025, 4096, 4097, 16384, 16385, 65536, 65537, 262144, 262145, 1 << 20} {
 		b := getBuffer(n)
-		if cap(b.b) < n || len(b.b) != 0 || n > 256 && cap(b.b) > 4*n {
+		if cap(b.b) < n || len(b.b) != 0 || n > 256 && cap(b.b) >= 16*n { // a pooled one may be what an append has made of it, up to the next size
 			t.Errorf("for %d bytes a buffer of %d", n, cap(b.b))
 		}
 		b.b = append(b.b, make([]byte, n)...)
