@@ -213,7 +213,7 @@ func TestStatefulWhoMayComeBack(t *testing.T) {
 			t.Errorf("%d tokens are left", n)
 		}
 		other := negotiate(t, addr, "", ann...)
-		if c, err = open(t, addr, other, ann...); err != nil {
+		if _, err = open(t, addr, other, ann...); err != nil {
 			t.Fatal(err)
 		}
 		_, err = open(t, addr, other, ann...)
