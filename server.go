@@ -87,6 +87,7 @@ func New(cfg Config) (*Server, error) {
 			FramesMax:   cfg.Engine.FramesMax,
 		},
 		SendTimeout: cfg.Engine.SendTimeout,
+		BodyTimeout: cfg.HTTP.BodyTimeout,
 		Logger:      cfg.Logger,
 	})
 	s.plain.init(s)

@@ -38,6 +38,8 @@ type Config struct {
 	Limits longpoll.Limits
 	// SendTimeout is how long one write of an event stream on a net/http server may take. Default 10 s.
 	SendTimeout time.Duration
+	// BodyTimeout is how long a piece of a POST's body may be in coming on a net/http server. Default 30 s.
+	BodyTimeout time.Duration
 	Logger      *slog.Logger // nil: silence
 }
 
@@ -78,6 +80,7 @@ func NewSet(cfg Config) *Set {
 	cfg.MaxParked = orDefault(cfg.MaxParked, 262144)
 	cfg.Limits = cfg.Limits.Defaults()
 	cfg.SendTimeout = orDefault(cfg.SendTimeout, 10*time.Second)
+	cfg.BodyTimeout = orDefault(cfg.BodyTimeout, 30*time.Second)
 	if cfg.Logger == nil {
 		cfg.Logger = slog.New(slog.DiscardHandler)
 	}

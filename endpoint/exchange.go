@@ -57,11 +57,12 @@ func (e *Endpoint) poll(x *http1.Exchange, v verdict, user *auth.Identity) {
 		return
 	}
 	w.to = q
-	x.CloseOnEOF()
 	x.OnGone(func() { q.here(loop, func() { q.polled().Gone(w) }) })
 	if !q.here(loop, func() { q.polled().Poll(w) }) {
 		response{http.StatusNoContent, headerPoll, ""}.to(x)
+		return
 	}
+	x.CloseOnEOF() // last: the client may have gone already, and then the poll must not wait
 }
 
 // beginPolls begins a polled connection, on its loop.
@@ -105,68 +106,100 @@ func (p *poll) Answer(a longpoll.Answer) {
 }
 
 // receive takes what a POST brings, piece by piece, and answers once the hub has it all.
-func (e *Endpoint) receive(x *http1.Exchange, v verdict) {
-	q := v.to
-	if q == nil {
-		e.receiveEarly(x, v.token)
+func (e *Endpoint) receive(x *http1.Exchange, v verdict, user *auth.Identity) {
+	if v.to == nil {
+		e.receiveEarly(x, v.token, user)
 		return
 	}
-	loop := x.Conn().Loop()
-	later := x.Later()
-	answer := func(f func()) { // on the exchange's loop
-		if q.loop == loop {
-			f()
-			return
-		}
-		later(f)
-	}
-	post := new(longpoll.Post)
+	s := sending{x: x, q: v.to, loop: x.Conn().Loop(), later: x.Later(), post: new(longpoll.Post)}
 	x.ReadPieces(func(p []byte, last, ok bool) {
 		if !ok {
-			q.here(loop, func() { q.carrier.Withdraw(post) })
+			s.q.here(s.loop, func() { s.q.carrier.Withdraw(s.post) })
 			return
 		}
-		p = bytes.Clone(p)
-		taken := func(ok bool) {
-			answer(func() {
-				switch {
-				case !ok:
-					vanished.to(x)
-				case last:
-					taken.to(x)
-				default:
-					x.More()
-				}
-			})
+		s.offer(bytes.Clone(p), last)
+	})
+}
+
+// sending is a POST of our own HTTP for a connection that may be on another loop.
+type sending struct {
+	x     *http1.Exchange
+	q     *requested
+	loop  *engine.Loop // the exchange's
+	later func(func())
+	post  *longpoll.Post
+}
+
+// offer brings p to the connection, whose it is from now on, and answers, or has the next piece read, once the hub has it.
+func (s *sending) offer(p []byte, last bool) {
+	offer := func() {
+		if !s.q.carrier.Offer(s.post, p, last, func(ok bool) { s.taken(ok, last) }) {
+			s.answer(func() { crowded.to(s.x) })
 		}
-		offer := func() {
-			if !q.carrier.Offer(post, p, last, taken) {
-				answer(func() { crowded.to(x) })
-			}
-		}
-		if !q.here(loop, offer) {
-			stopping.to(x)
+	}
+	if !s.q.here(s.loop, offer) {
+		stopping.to(s.x)
+	}
+}
+
+// taken runs on the connection's loop.
+func (s *sending) taken(ok, last bool) {
+	s.answer(func() {
+		switch {
+		case !ok:
+			vanished.to(s.x)
+		case last:
+			taken.to(s.x)
+		default:
+			s.x.More()
 		}
 	})
+}
+
+// answer runs f on the exchange's loop; the caller is on the connection's.
+func (s *sending) answer(f func()) {
+	if s.q.loop == s.loop {
+		f()
+		return
+	}
+	s.later(f)
 }
 
 // receiveEarly keeps what a POST brings before there is a transport.
-func (e *Endpoint) receiveEarly(x *http1.Exchange, t token) {
+func (e *Endpoint) receiveEarly(x *http1.Exchange, t token, user *auth.Identity) {
 	x.ReadBody(maxEarly, func(p []byte, ok bool) {
-		if ok {
-			e.set.registry.early(e, t, bytes.Clone(p)).to(x)
+		if !ok {
+			return
 		}
+		p = bytes.Clone(p)
+		r, q := e.early(t, p, user)
+		if q == nil {
+			r.to(x)
+			return
+		}
+		s := sending{x: x, q: q, loop: x.Conn().Loop(), later: x.Later(), post: new(longpoll.Post)}
+		s.offer(p, true)
 	})
 }
 
-// early keeps it, and answers.
-func (r *registry) early(e *Endpoint, t token, p []byte) response {
-	known, fits := r.keepEarly(e, t, p)
+// early keeps what a POST has brought for a connection that had no transport when it came, and says what to answer. If the transport has come meanwhile,
+// the bytes are for to.
+func (e *Endpoint) early(t token, p []byte, user *auth.Identity) (r response, to *requested) {
+	known, fits := e.set.registry.keepEarly(e, t, p)
 	switch {
-	case !known:
-		return vanished
-	case !fits:
-		return tooEarly
+	case known && fits:
+		return taken, nil
+	case known:
+		return tooEarly, nil
 	}
-	return taken
+	to = e.set.registry.requested(e, t)
+	if to != nil && to.mayUse(user) {
+		return response{}, to
+	} else if to != nil {
+		return empty(http.StatusForbidden), nil
+	}
+	if has, _ := e.set.registry.find(e, t); has == WebSockets {
+		return text(http.StatusMethodNotAllowed, textNoPost), nil
+	}
+	return vanished, nil
 }

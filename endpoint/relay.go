@@ -7,6 +7,7 @@ import (
 	"math/rand/v2"
 	"net/http"
 	"net/netip"
+	"time"
 
 	"github.com/spokehub/spoke/auth"
 	"github.com/spokehub/spoke/engine"
@@ -39,11 +40,10 @@ func (e *Endpoint) relayStream(w http.ResponseWriter, r *http.Request, t token, 
 	}
 	s := longpoll.NewRelay(e.set.clocks[q.loop.Index()], q, &e.set.cfg.Limits, e.set.cfg.SendTimeout)
 	peer := e.peer(r)
-	if !q.here(nil, func() {
+	if !q.start(func() {
 		s.Begin()
 		q.begin(s, hubrt.Raw, peer)
 	}) {
-		e.set.registry.forget(q)
 		stopping.write(w)
 		return
 	}
@@ -59,16 +59,18 @@ func (p relayedPoll) Answer(a longpoll.Answer) { p <- a }
 func (e *Endpoint) relayPoll(w http.ResponseWriter, r *http.Request, v verdict, user *auth.Identity) {
 	p := make(relayedPoll, 1)
 	q := v.to
-	begin := func() { q.polled().Poll(p) }
-	if q == nil {
+	var running bool
+	if q != nil {
+		running = q.here(nil, func() { q.polled().Poll(p) })
+	} else {
 		if q = e.open(v.token, LongPolling, user, e.set.anyLoop()); q == nil {
 			conflict.write(w)
 			return
 		}
 		peer := e.peer(r)
-		begin = func() { q.beginPolls(peer).Poll(p) }
+		running = q.start(func() { q.beginPolls(peer).Poll(p) })
 	}
-	if !q.here(nil, begin) {
+	if !running {
 		response{http.StatusNoContent, headerPoll, ""}.write(w)
 		return
 	}
@@ -91,22 +93,32 @@ func (e *Endpoint) relayPoll(w http.ResponseWriter, r *http.Request, v verdict, 
 // maxPiece is how many bytes of a body are read at a time.
 const maxPiece = 64 << 10
 
-func (e *Endpoint) relayBody(w http.ResponseWriter, r *http.Request, v verdict) {
+// relayBody takes what a POST of net/http brings.
+func (e *Endpoint) relayBody(w http.ResponseWriter, r *http.Request, v verdict, user *auth.Identity) {
+	ctl := http.NewResponseController(w)
+	defer func() { _ = ctl.SetReadDeadline(time.Time{}) }()
+	body := r.Body
 	q := v.to
 	if q == nil {
-		body, err := io.ReadAll(io.LimitReader(r.Body, maxEarly+1))
+		_ = ctl.SetReadDeadline(time.Now().Add(e.set.cfg.BodyTimeout))
+		p, err := io.ReadAll(io.LimitReader(body, maxEarly+1))
 		if err != nil {
 			broken.write(w)
 			return
 		}
-		e.set.registry.early(e, v.token, body).write(w)
-		return
+		var a response
+		if a, q = e.early(v.token, p, user); q == nil {
+			a.write(w)
+			return
+		}
+		body = io.NopCloser(io.MultiReader(bytes.NewReader(p), body))
 	}
 	post := new(longpoll.Post)
 	result := make(chan response, 1)
 	for {
+		_ = ctl.SetReadDeadline(time.Now().Add(e.set.cfg.BodyTimeout)) // not every writer can, and then the server's own timeouts hold
 		p := make([]byte, min(maxPiece, max(r.ContentLength+1, 512)))
-		n, err := fill(r.Body, p)
+		n, err := fill(body, p)
 		last := errors.Is(err, io.EOF)
 		if err != nil && !last {
 			q.here(nil, func() { q.carrier.Withdraw(post) })

@@ -19,6 +19,7 @@ type requested struct {
 	transport Transports     // ServerSentEvents or LongPolling
 	loop      *engine.Loop
 	early     [][]byte // loop: what was sent before there was a transport
+	waiting   []func() // loop: requests that came before the connection was begun
 }
 
 // carrier is a transport of package longpoll. Loop only.
@@ -71,13 +72,36 @@ func (q *requested) OnClosed(r engine.CloseReason, err error) {
 	q.hub.Closed(r, err)
 }
 
-// here runs f on the connection's loop: at once when that is on, which is the caller's, else soon. false: the loop has ended.
+// here runs f, for which the connection must have begun, on the connection's loop: at once when that is on, which is the caller's, else soon. false: the loop has ended.
 func (q *requested) here(on *engine.Loop, f func()) bool {
-	if on == q.loop {
+	begun := func() {
+		if q.carrier == nil { // it is in the registry already, but what begins it is on its way still
+			q.waiting = append(q.waiting, f)
+			return
+		}
 		f()
+	}
+	if on == q.loop {
+		begun()
 		return true
 	}
-	return q.loop.Post(engine.TaskFunc(func(*engine.Loop) { f() }))
+	return q.loop.Post(engine.TaskFunc(func(*engine.Loop) { begun() }))
+}
+
+// start runs f, which begins the connection, on its loop; requests that have found it in the registry meanwhile come next. false: the loop has ended, and the connection with it.
+func (q *requested) start(f func()) bool {
+	if q.loop.Post(engine.TaskFunc(func(*engine.Loop) {
+		f()
+		waiting := q.waiting
+		q.waiting = nil
+		for _, f := range waiting {
+			f()
+		}
+	})) {
+		return true
+	}
+	q.endpoint.set.registry.forget(q)
+	return false
 }
 
 // mayUse reports whether a request of user may speak for the connection: a token is tied to who opened it.

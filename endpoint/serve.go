@@ -57,7 +57,7 @@ func (e *Endpoint) serve(x *http1.Exchange, negotiate bool, user *auth.Identity)
 	case doPoll:
 		e.poll(x, v, user)
 	case doSend:
-		e.receive(x, v)
+		e.receive(x, v, user)
 	case doDelete:
 		v.to.delete(x.Conn().Loop())
 		accepted.to(x)
@@ -152,7 +152,7 @@ func (s *Set) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case doPoll:
 		e.relayPoll(w, r, v, user)
 	case doSend:
-		e.relayBody(w, r, v)
+		e.relayBody(w, r, v, user)
 	case doDelete:
 		v.to.delete(nil)
 		accepted.write(w)

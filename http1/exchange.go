@@ -331,7 +331,7 @@ func (cfg *Config) handOver(nc net.Conn) {
 }
 
 // Later lets other goroutines answer: it returns a function that posts f to the loop, on any goroutine, any number of times. Nothing is read past the exchange meanwhile. f does not run when the
-// connection is gone by then.
+// exchange is over by then.
 func (x *Exchange) Later() (post func(f func())) {
 	h, ref := x.h, x.ref
 	if h == nil {
@@ -339,7 +339,7 @@ func (x *Exchange) Later() (post func(f func())) {
 	}
 	return func(f func()) {
 		ref.Loop().Post(engine.TaskFunc(func(*engine.Loop) {
-			if ref.Conn() != nil {
+			if ref.Conn() != nil && x.h != nil {
 				h.call(x, f)
 			}
 		}))

@@ -2,6 +2,7 @@ package longpoll
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/spokehub/spoke/engine"
 )
@@ -89,15 +90,10 @@ func (c *conn) Withdraw(p *Post) {
 	if !p.in {
 		return
 	}
-	first := c.posts[0] == p
-	for i, q := range c.posts {
-		if q == p {
-			c.posts = append(c.posts[:i], c.posts[i+1:]...)
-			break
-		}
-	}
+	i := slices.Index(c.posts, p)
+	c.posts = slices.Delete(c.posts, i, i+1)
 	*p = Post{}
-	if first && !c.closed {
+	if i == 0 {
 		c.deliver()
 	}
 }
@@ -144,15 +140,18 @@ func (c *conn) end(r engine.CloseReason, err error) {
 	}
 	held, posts := c.held, c.posts
 	c.held, c.posts = nil, nil
+	var waiting []func(ok bool)
+	for _, p := range posts {
+		if p.has {
+			waiting = append(waiting, p.taken)
+		}
+		*p = Post{}
+	}
 	if held != nil {
 		held(true) // those bytes are with the hub
 	}
-	for _, p := range posts {
-		taken := p.taken
-		*p = Post{}
-		if taken != nil {
-			taken(false)
-		}
+	for _, taken := range waiting {
+		taken(false)
 	}
 	c.recv.OnClosed(r, err)
 }
