@@ -214,6 +214,7 @@ func (s *Server) Shutdown(ctx context.Context) error {
 	s.drain.Store(true)
 	s.engine.StopListening()
 	err := s.hubs.Drain(ctx, max(s.cfg.Drain, 0))
+	s.endpoints.Stop()
 	err = errors.Join(err, s.plain.shutdown(ctx))
 	err = errors.Join(err, s.engine.Shutdown(ctx))
 	return errors.Join(err, s.hubs.Stop(ctx))

@@ -199,6 +199,14 @@ func (s *Set) Start() {
 	loop.Post(engine.TaskFunc(func(*engine.Loop) { loop.AfterFunc(time.Second, tick) }))
 }
 
+// Stop ends the event streams and polled connections that are left once Drain has been given up, before the engine is shut down: the loops end without waiting for
+// them, since they have no socket there.
+func (s *Set) Stop() {
+	for _, k := range s.clocks {
+		k.Stop()
+	}
+}
+
 // Stats are gauges and counters. Any goroutine.
 type Stats struct {
 	Connections int   // known by token: parked and connected

@@ -37,9 +37,14 @@ func (e *Endpoint) stream(x *http1.Exchange, t token, user *auth.Identity) {
 	}
 	peer := hubrt.Peer{Head: e.head(x), Remote: ec.Remote()}
 	s := new(longpoll.Stream)
-	s.Begin(ec, q)
-	x.Upgrade(longpoll.StreamHead(nil, ec.Loop().Time().UTC().Format(http.TimeFormat)), s)
-	q.begin(s, hubrt.Events, peer)
+	plain := x.Request().ProtoMinor == 0
+	framing := hubrt.Events
+	if plain {
+		framing = hubrt.Raw
+	}
+	s.Begin(ec, q, plain)
+	x.Upgrade(longpoll.StreamHead(nil, ec.Loop().Time().UTC().Format(http.TimeFormat), plain), s)
+	q.begin(s, framing, peer)
 }
 
 // poll answers a poll, at once or when there is something to say.

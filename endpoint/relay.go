@@ -58,6 +58,9 @@ func (p relayedPoll) Answer(a longpoll.Answer) { p <- a }
 
 func (e *Endpoint) relayPoll(w http.ResponseWriter, r *http.Request, v verdict, user *auth.Identity) {
 	p := make(relayedPoll, 1)
+	ctl := http.NewResponseController(w)
+	_ = ctl.SetReadDeadline(time.Time{}) // a poll may wait for longer than the server's timeouts are; not every writer can
+	_ = ctl.SetWriteDeadline(time.Time{})
 	q := v.to
 	var running bool
 	if q != nil {
@@ -84,7 +87,10 @@ func (e *Endpoint) relayPoll(w http.ResponseWriter, r *http.Request, v verdict, 
 		for _, f := range a.Frames {
 			body.Write(f.Bytes())
 		}
+		_ = ctl.SetWriteDeadline(time.Now().Add(e.set.cfg.SendTimeout))
 		response{a.Status, header, body.String()}.write(w)
+		_ = ctl.Flush()
+		_ = ctl.SetWriteDeadline(time.Time{})
 	case <-r.Context().Done():
 		q.here(nil, func() { q.polled().Gone(p) })
 	}

@@ -2,6 +2,7 @@ package endpoint
 
 import (
 	"net/http"
+	"strconv"
 
 	"github.com/spokehub/spoke/http1"
 )
@@ -38,6 +39,9 @@ func (r response) write(w http.ResponseWriter) {
 	h["Content-Type"] = nil // net/http would guess one
 	for k, v := range r.header {
 		h[k] = v
+	}
+	if r.status != http.StatusNoContent {
+		h["Content-Length"] = []string{strconv.Itoa(len(r.body))} // net/http sets it for short bodies only
 	}
 	w.WriteHeader(r.status)
 	_, _ = w.Write([]byte(r.body)) // the client may have gone: nothing left to do

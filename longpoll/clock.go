@@ -11,6 +11,7 @@ type Clock struct {
 	loop    *engine.Loop
 	entries []*conn
 	running bool
+	closed  bool
 }
 
 // NewClock makes the clock of a loop.
@@ -35,6 +36,18 @@ func (k *Clock) remove(c *conn) {
 	k.entries = k.entries[:last]
 	if last == 0 {
 		k.entries = nil
+	}
+}
+
+// Stop ends all of the loop's polled connections and relays, and those that come later as soon as the hub ends them: the loop is about to stop. Any goroutine.
+func (k *Clock) Stop() {
+	k.loop.Post(engine.TaskFunc(func(*engine.Loop) { k.close() }))
+}
+
+func (k *Clock) close() {
+	k.closed = true
+	for len(k.entries) > 0 {
+		k.entries[len(k.entries)-1].timed.Close(engine.Shutdown, nil)
 	}
 }
 

@@ -17,7 +17,7 @@ func TestClock(t *testing.T) {
 		r.do(func() {
 			for i := range 10 {
 				v := &receiver{log: log{t: t}}
-				c := &conn{loop: r.loop, recv: v, limits: defaults(), clock: r.clock}
+				c := newConn(r, v)
 				v.due = func(now uint32) {
 					if due[i] != 0 {
 						t.Errorf("the deadline of %d came again", i)
@@ -68,7 +68,7 @@ func TestClock(t *testing.T) {
 			}
 		})
 		v := &receiver{log: log{t: t}}
-		c := &conn{loop: r.loop, recv: v, limits: defaults(), clock: r.clock}
+		c := newConn(r, v)
 		r.do(func() {
 			r.clock.add(c)
 			c.SetDeadline(r.loop.Now() + 1)

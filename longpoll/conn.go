@@ -13,7 +13,7 @@ type conn struct {
 	recv   Receiver     // constant
 	limits *Limits      // constant
 	clock  *Clock       // constant; nil: the deadlines are kept elsewhere
-	timed  interface{ due(now uint32) }
+	timed  timed
 	at     int    // in the clock
 	hubAt  uint32 // the hub's deadline; 0: none
 
@@ -21,6 +21,12 @@ type conn struct {
 	held   func(ok bool)
 	paused bool
 	closed bool
+}
+
+// timed is what is in the clock.
+type timed interface {
+	due(now uint32)
+	Close(r engine.CloseReason, err error)
 }
 
 // Loop is the connection's.
@@ -34,7 +40,7 @@ func (c *conn) tick(now uint32) {
 		c.hubAt = 0
 		c.recv.OnDeadline(now)
 	}
-	if !c.closed && c.timed != nil {
+	if !c.closed {
 		c.timed.due(now)
 	}
 }

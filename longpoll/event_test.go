@@ -2,6 +2,7 @@ package longpoll
 
 import (
 	"bufio"
+	"bytes"
 	"fmt"
 	"io"
 	"net/http"
@@ -56,27 +57,37 @@ func TestAppendChunk(t *testing.T) {
 	}
 }
 
-// TestHead: what StreamHead begins and chunks go on with is an answer that net/http can read.
+// TestHead: what StreamHead begins, and chunks go on with, is an answer that net/http can read; without chunks it ends with the connection.
 func TestHead(t *testing.T) {
 	t.Parallel()
 	const date = "Mon, 02 Jan 2006 15:04:05 GMT"
-	raw := AppendChunk(AppendChunk(StreamHead([]byte("x"), date)[1:], []byte("one\x1e")), []byte("two\x1e"))
-	res, err := http.ReadResponse(bufio.NewReader(strings.NewReader(string(raw)+lastChunk)), nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	body, err := io.ReadAll(res.Body)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if want := Hello + "data: one\x1e\r\n\r\ndata: two\x1e\r\n\r\n"; string(body) != want {
-		t.Errorf("body %q, want %q", body, want)
-	}
-	for name, want := range map[string]string{
-		"Content-Type": "text/event-stream", "Cache-Control": "no-cache,no-store", "Pragma": "no-cache", "Content-Encoding": "identity", "Date": date,
-	} {
-		if got := res.Header.Get(name); got != want {
-			t.Errorf("%s: %q, want %q", name, got, want)
+	for _, plain := range []bool{false, true} {
+		raw := StreamHead([]byte("x"), date, plain)[1:]
+		if plain {
+			raw = AppendEvent(AppendEvent(raw, []byte("one\x1e")), []byte("two\x1e"))
+		} else {
+			raw = append(AppendChunk(AppendChunk(raw, []byte("one\x1e")), []byte("two\x1e")), lastChunk...)
+		}
+		res, err := http.ReadResponse(bufio.NewReader(bytes.NewReader(raw)), nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		body, err := io.ReadAll(res.Body)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if want := Hello + "data: one\x1e\r\n\r\ndata: two\x1e\r\n\r\n"; string(body) != want {
+			t.Errorf("plain %v: body %q, want %q", plain, body, want)
+		}
+		if chunked := len(res.TransferEncoding) == 1; chunked == plain || res.Close != plain {
+			t.Errorf("plain %v: transfer coding %q, close %v", plain, res.TransferEncoding, res.Close)
+		}
+		for name, want := range map[string]string{
+			"Content-Type": "text/event-stream", "Cache-Control": "no-cache,no-store", "Pragma": "no-cache", "Content-Encoding": "identity", "Date": date,
+		} {
+			if got := res.Header.Get(name); got != want {
+				t.Errorf("%s: %q, want %q", name, got, want)
+			}
 		}
 	}
 }

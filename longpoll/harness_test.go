@@ -6,7 +6,6 @@ import (
 	"strings"
 	"testing"
 	"testing/synctest"
-	"time"
 
 	"github.com/spokehub/spoke/engine"
 )
@@ -134,4 +133,14 @@ func defaults() *Limits {
 
 func frame(s string) *engine.Frame { return engine.NewFrame([]byte(s), 0) }
 
-const minute = time.Minute
+// newConn is what streams and polled connections have in common, alone.
+func newConn(r *rig, recv Receiver) *conn {
+	c := &conn{loop: r.loop, recv: recv, limits: defaults(), clock: r.clock}
+	c.timed = bare{c}
+	return c
+}
+
+type bare struct{ c *conn }
+
+func (b bare) due(uint32)                            {}
+func (b bare) Close(r engine.CloseReason, err error) { b.c.end(r, err) }

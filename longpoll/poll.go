@@ -161,17 +161,26 @@ func (p *Polled) End(r engine.CloseReason, err error) {
 	}
 	p.ended, p.reason, p.cause = true, r, err
 	p.hubAt = 0
+	if p.clock.closed {
+		p.close(r, err)
+		return
+	}
 	p.finish()
 }
 
 // Fail is End for a fault of ours: 500 in place of 204.
 func (p *Polled) Fail(err error) {
-	p.failed = true
+	p.failed = p.failed || !p.ended
 	p.End(engine.InternalError, err)
 }
 
 // Delete says that the client wants no more than what the hub says at its end, which the caller brings about now.
-func (p *Polled) Delete() { p.deleted = true }
+func (p *Polled) Delete() {
+	p.deleted = true
+	if p.ended && !p.closed {
+		p.finish()
+	}
+}
 
 // finish goes on with the end as far as it can.
 func (p *Polled) finish() {

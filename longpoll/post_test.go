@@ -20,7 +20,7 @@ func postBubble(t *testing.T, f func(p *posts)) {
 	t.Helper()
 	bubble(t, func(r *rig) {
 		v := &receiver{log: log{t: t}}
-		p := &posts{rig: r, receiver: v, c: &conn{loop: r.loop, recv: v, limits: defaults(), clock: r.clock}}
+		p := &posts{rig: r, receiver: v, c: newConn(r, v)}
 		v.paused = func() bool { return p.c.paused }
 		r.do(func() { r.clock.add(p.c) })
 		f(p)

@@ -2,7 +2,9 @@ package longpoll
 
 import (
 	"context"
+	"errors"
 	"net/http"
+	"os"
 	"sync"
 	"time"
 
@@ -20,7 +22,7 @@ type Relay struct {
 	cause  error
 
 	mu    sync.Mutex
-	out   [][]byte      // under mu
+	out   []piece       // under mu
 	bytes int           // under mu: of out, and of what is being written
 	owned int           // under mu: of these, nobody else's
 	over  bool          // under mu: the hub is owed OnDrain
@@ -29,17 +31,28 @@ type Relay struct {
 	wake  chan struct{} // holds one token while there is something to see
 }
 
+// piece is one event's records.
+type piece struct {
+	p     []byte
+	owned bool // nobody else's
+}
+
 // NewRelay makes the stream of a request; Begin comes next, on the clock's loop, and Serve on the request's goroutine. timeout is how long one write may take.
 func NewRelay(clock *Clock, recv Receiver, limits *Limits, timeout time.Duration) *Relay {
-	return &Relay{
+	r := &Relay{
 		conn:    conn{loop: clock.loop, recv: recv, limits: limits, clock: clock},
 		timeout: timeout,
 		wake:    make(chan struct{}, 1),
 	}
+	r.timed = r
+	return r
 }
 
 // Begin starts the stream.
 func (r *Relay) Begin() { r.clock.add(&r.conn) }
+
+// due has nothing to look at: the writer keeps the time of its writes.
+func (r *Relay) due(uint32) {}
 
 // Send sends a shared frame without a header.
 func (r *Relay) Send(f *engine.Frame) { r.push(f.Bytes(), false) }
@@ -52,7 +65,7 @@ func (r *Relay) push(p []byte, owned bool) {
 		return
 	}
 	r.mu.Lock()
-	r.out = append(r.out, p)
+	r.out = append(r.out, piece{p, owned})
 	r.bytes += len(p)
 	if owned {
 		r.owned += len(p)
@@ -115,12 +128,15 @@ func (r *Relay) Serve(ctx context.Context, w http.ResponseWriter) {
 	h["Content-Encoding"] = []string{"identity"}
 	h["Pragma"] = []string{"no-cache"}
 	ctl := http.NewResponseController(w)
+	_ = ctl.SetReadDeadline(time.Time{}) // not every writer can set deadlines, and then the server's own timeouts hold
 	write := func(p []byte) error {
-		_ = ctl.SetWriteDeadline(time.Now().Add(r.timeout)) // not every writer can, and then the server's own timeouts hold
-		if _, err := w.Write(p); err != nil {
-			return err
+		_ = ctl.SetWriteDeadline(time.Now().Add(r.timeout))
+		_, err := w.Write(p)
+		if err == nil {
+			err = ctl.Flush()
 		}
-		return ctl.Flush()
+		_ = ctl.SetWriteDeadline(time.Time{}) // one that passes while nothing is being written ends an HTTP/2 stream
+		return err
 	}
 	w.WriteHeader(http.StatusOK)
 	err := write([]byte(Hello))
@@ -133,51 +149,64 @@ func (r *Relay) Serve(ctx context.Context, w http.ResponseWriter) {
 			return
 		}
 		out, last, broke := r.take()
+		for len(out) > 0 && err == nil && !broke {
+			event = event[:0]
+			n := 0
+			for n < len(out) && (n == 0 || len(event) < maxWrite) {
+				event = AppendEvent(event, out[n].p)
+				n++
+			}
+			if err = write(event); err == nil {
+				broke = r.wrote(out[:n])
+			}
+			out = out[n:]
+		}
 		if broke {
 			panic(http.ErrAbortHandler)
 		}
-		event = event[:0]
-		for _, p := range out {
-			event = AppendEvent(event, p)
-		}
-		if len(event) > 0 {
-			err = write(event)
-		}
-		if cap(event) > 64<<10 {
+		if cap(event) > 2*maxWrite {
 			event = nil
 		}
-		r.wrote(out)
 		if last && err == nil {
 			r.loop.Post(engine.TaskFunc(func(*engine.Loop) { r.end(r.reason, r.cause) }))
 			return
 		}
 	}
 	reason := engine.IOError
-	if ctx.Err() != nil {
+	switch {
+	case ctx.Err() != nil:
 		reason, err = engine.PeerClosed, nil
+	case errors.Is(err, os.ErrDeadlineExceeded):
+		reason = engine.SendTimeout
 	}
 	r.gone(reason, err)
 }
 
+// maxWrite is about how many bytes are written at a time; each write has its own deadline, so that who takes some is not taken for dead.
+const maxWrite = 32 << 10
+
 // take is what there is to write.
-func (r *Relay) take() (out [][]byte, last, broke bool) {
+func (r *Relay) take() (out []piece, last, broke bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	out, r.out = r.out, nil
 	return out, r.last, r.broke
 }
 
-// wrote says that it is written.
-func (r *Relay) wrote(out [][]byte) {
+// wrote says that it is written. broke: the rest need not be.
+func (r *Relay) wrote(out []piece) (broke bool) {
 	r.mu.Lock()
 	for _, p := range out {
-		r.bytes -= len(p)
+		r.bytes -= len(p.p)
+		if p.owned {
+			r.owned -= len(p.p)
+		}
 	}
-	r.owned = min(r.owned, r.bytes)
 	drained := r.over && r.bytes <= r.limits.Outbound/2
 	if drained {
 		r.over = false
 	}
+	broke = r.broke
 	r.mu.Unlock()
 	if drained {
 		r.loop.Post(engine.TaskFunc(func(*engine.Loop) {
@@ -186,6 +215,7 @@ func (r *Relay) wrote(out [][]byte) {
 			}
 		}))
 	}
+	return broke
 }
 
 // gone tells the loop that the client has gone.

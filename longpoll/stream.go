@@ -6,20 +6,25 @@ import "github.com/spokehub/spoke/engine"
 type Stream struct {
 	conn
 	ec    *engine.Conn
+	plain bool // without chunks; constant
 	ended bool
 }
 
-// StreamHead is the beginning of the answer to a request for an event stream, the head and the first event, in chunks (wire contract, section 5). date is in HTTP's format.
-func StreamHead(dst []byte, date string) []byte {
+// StreamHead is the beginning of the answer to a request for an event stream, the head and the first event (wire contract, section 5). date is in HTTP's format.
+// plain is for a client of HTTP/1.0, which knows no chunks: the end of the connection is that of the answer.
+func StreamHead(dst []byte, date string, plain bool) []byte {
 	dst = append(dst, "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nCache-Control: no-cache,no-store\r\nContent-Encoding: identity\r\nDate: "...)
 	dst = append(dst, date...)
+	if plain {
+		return append(dst, "\r\nPragma: no-cache\r\nConnection: close\r\n\r\n"+Hello...)
+	}
 	dst = append(dst, "\r\nPragma: no-cache\r\nTransfer-Encoding: chunked\r\n\r\n"...)
 	return appendChunk(dst, []byte(Hello))
 }
 
-// Begin starts the stream; its head has been, or will at once be, written.
-func (s *Stream) Begin(ec *engine.Conn, recv Receiver) {
-	s.ec = ec
+// Begin starts the stream; its head has been, or will at once be, written. plain is that of StreamHead; then shared frames are to be records alone.
+func (s *Stream) Begin(ec *engine.Conn, recv Receiver, plain bool) {
+	s.ec, s.plain = ec, plain
 	s.conn = conn{loop: ec.Loop(), recv: recv}
 }
 
@@ -27,10 +32,20 @@ func (s *Stream) Begin(ec *engine.Conn, recv Receiver) {
 func (s *Stream) SetDeadline(at uint32) { s.ec.SetDeadline(at) }
 
 // Send sends a shared frame made with AppendChunk.
-func (s *Stream) Send(f *engine.Frame) { s.ec.Send(f) }
+func (s *Stream) Send(f *engine.Frame) {
+	if s.plain {
+		s.Write(f.Payload())
+		return
+	}
+	s.ec.Send(f)
+}
 
 // Write sends records, copied, as one event.
 func (s *Stream) Write(records []byte) {
+	if s.plain {
+		s.ec.Write(AppendEvent(nil, records))
+		return
+	}
 	if len(records) > maxOwnEvent {
 		s.ec.Write(AppendChunk(nil, records))
 		return
@@ -51,7 +66,9 @@ func (s *Stream) End(r engine.CloseReason, err error) {
 		return
 	}
 	s.ended = true
-	s.ec.Write([]byte(lastChunk))
+	if !s.plain {
+		s.ec.Write([]byte(lastChunk))
+	}
 	s.ec.Close(r, err)
 	s.end(r, err) // the rest is the engine's
 }
