@@ -155,7 +155,13 @@ func (e *Engine) Shutdown(ctx context.Context) error {
 // closeAll begins the end of the loop: it stops when the last connection has gone.
 func (l *Loop) closeAll() {
 	l.stopping = true
-	l.slab.each(func(c *Conn) { c.Close(Shutdown, nil) })
+	l.slab.each(func(c *Conn) {
+		if h, ok := c.handler.(Idler); ok && c.flags&(flagDead|flagClosing) == 0 && c.Buffered() == 0 && h.Idle() {
+			c.kill(Shutdown, nil, false)
+			return
+		}
+		c.Close(Shutdown, nil)
+	})
 }
 
 func (l *Loop) resetAll() {

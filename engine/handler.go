@@ -19,3 +19,10 @@ type Handler interface {
 	// OnClose is the last call, and comes exactly once. The descriptor is gone already; err may be nil.
 	OnClose(c *Conn, r CloseReason, err error)
 }
+
+// Idler is a Handler that knows when nothing is under way in either direction: its peer has read all that was sent, and has not begun to send. Such connections do not
+// hold Shutdown up until their peers, which may not look at them, have closed too.
+type Idler interface {
+	// Idle is called on the loop.
+	Idle() bool
+}

@@ -364,5 +364,8 @@ func (h *conn) OnDeadline(c *engine.Conn, _ uint32) {
 	}
 }
 
+// Idle implements engine.Idler: between two requests.
+func (h *conn) Idle() bool { return h.state == waiting && !h.begun && h.left == 0 }
+
 // OnClose implements engine.Handler.
 func (h *conn) OnClose(*engine.Conn, engine.CloseReason, error) { h.leave() }

@@ -238,6 +238,24 @@ func TestKeepAlive(t *testing.T) {
 }
 
 // Between two requests nothing is held.
+// TestIdleHoldsNoStop: a client that keeps its connection for later does not hold the server's stop up.
+func TestIdleHoldsNoStop(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := start(t, Config{})
+		for range 3 {
+			c := s.dial()
+			c.send(head("GET / HTTP/1.1", "Host: a"))
+			c.want(200, "")
+		}
+		begun := time.Now()
+		s.stop()
+		if d := time.Since(begun); d > 0 {
+			t.Errorf("the stop has taken %v", d)
+		}
+	})
+}
+
 func TestIdleHoldsNothing(t *testing.T) {
 	t.Parallel()
 	if n := unsafe.Sizeof(conn{}); n > 96 {

@@ -84,7 +84,9 @@ func TestBothProtocols(t *testing.T) {
 			return v, nil
 		})
 		handle(t, h, "Any", func(v any) string { return fmt.Sprintf("%T", v) })
-		handle(t, h, "Sum", func(a int32, b float64, c bool, s string, raw []byte) string { return fmt.Sprintf("%v %v %v %v %v", a, b, c, s, raw) })
+		handle(t, h, "Sum", func(a int32, b float64, c bool, s string, raw []byte) string {
+			return fmt.Sprintf("%v %v %v %v %v", a, b, c, s, raw)
+		})
 		text, packed := r.connect(h), r.connectPacked(h)
 		p := codec.MessagePack
 
