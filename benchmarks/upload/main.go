@@ -1,0 +1,59 @@
+// Command upload streams a gibibyte from a client that sends as fast as it can to a hub that is slow, and says what that does to the server's memory and to another
+// client's latency. It fails when an item is lost, doubled, out of order or changed, when memory grows, and with -latency when the other client's calls take longer.
+//
+//	go run ./benchmarks/upload [-size 1024] [-rate 8] [-protocol json] [-latency 10]
+//
+// Server and clients are one process, and their connections share one event loop: what one client does to another is most there.
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"time"
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	err := command(ctx, os.Args[1:], os.Stdout, os.Stderr)
+	stop()
+	if err != nil && !errors.Is(err, flag.ErrHelp) {
+		fmt.Fprintln(os.Stderr, "upload:", err)
+		os.Exit(1)
+	}
+}
+
+// command runs the program with its arguments, without the name.
+func command(ctx context.Context, args []string, out, help io.Writer) error {
+	cfg := config{size: 1024, item: 16 << 10, rate: 8, protocol: messagePack, phase: time.Second, latency: 10}
+	fs := flag.NewFlagSet("upload", flag.ContinueOnError)
+	fs.SetOutput(help)
+	fs.IntVar(&cfg.size, "size", cfg.size, "MiB to upload")
+	fs.IntVar(&cfg.item, "item", cfg.item, "bytes of an item")
+	fs.IntVar(&cfg.rate, "rate", cfg.rate, "MiB a second that the hub takes")
+	fs.StringVar(&cfg.protocol, "protocol", cfg.protocol, "hub protocol of the upload, json or messagepack")
+	fs.DurationVar(&cfg.phase, "phase", cfg.phase, "the upload runs for so long and rests for a quarter of it, in turn, so that latency with and without it is measured on the same machine")
+	fs.IntVar(&cfg.latency, "latency", cfg.latency, "percent that the other client's median and 99th percentile may be worse under the upload; 0: not judged")
+	timeout := fs.Duration("timeout", 10*time.Minute, "end with an error after this time")
+	if err := fs.Parse(args); err != nil {
+		return err
+	}
+	if fs.NArg() > 0 {
+		return fmt.Errorf("unexpected argument %q: there are only flags, see -help", fs.Arg(0))
+	}
+	if err := cfg.check(); err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeoutCause(ctx, *timeout, fmt.Errorf("not done after %v, which is -timeout", *timeout))
+	defer cancel()
+	r, err := run(ctx, cfg)
+	if err != nil {
+		return err
+	}
+	r.print(out)
+	return r.verdict()
+}
