@@ -172,6 +172,7 @@ func (c *Config) RegisterFlags(fs *flag.FlagSet) {
 	rate(&h.Rates.Bytes, "rate-bytes", "bytes a second from one client (default 0: no limit)")
 	num(&h.Rates.BytesBurst, "rate-bytes-burst", "bytes that may come at once (default: one second's worth)")
 	fs.TextVar(&h.Rates.Mode, "rate-mode", h.Rates.Mode, "what happens over a rate: wait, reject or close")
+	fs.Var((*transports)(&h.Transports), "transports", "transports that are served, separated by commas: WebSockets, ServerSentEvents, LongPolling (default: all)")
 	dur(&h.PollTimeout, "poll-timeout", "how long a poll of a client without WebSockets waits (default 90s)")
 	dur(&h.WebSocketKeepAlive, "websocket-keep-alive", "interval of the WebSocket layer's keep-alive (default 2m, negative: off)")
 	dur(&h.WebSocketPongTimeout, "websocket-pong-timeout", "time for a pong to the WebSocket layer's ping (default 0: not asked for)")
@@ -245,6 +246,32 @@ func (p *protocols) Set(s string) error {
 		}
 	}
 	*p = chosen
+	return nil
+}
+
+// transports is a flag of comma-separated names of transports.
+type transports Transports
+
+func (t *transports) String() string { return Transports(*t).String() }
+
+// Set takes names in any case; none at all are the default.
+func (t *transports) Set(s string) error {
+	var names list
+	if err := names.Set(s); err != nil {
+		return err
+	}
+	var chosen Transports
+next:
+	for _, name := range names {
+		for _, known := range []Transports{WebSockets, ServerSentEvents, LongPolling} {
+			if strings.EqualFold(name, known.String()) {
+				chosen |= known
+				continue next
+			}
+		}
+		return fmt.Errorf("%q is no transport: want WebSockets, ServerSentEvents, LongPolling, or some of them, separated by commas", name)
+	}
+	*t = transports(chosen)
 	return nil
 }
 

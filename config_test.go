@@ -25,7 +25,7 @@ func TestFlagsAndEnvironment(t *testing.T) {
 	t.Setenv("SPOKE_RATE_MODE", "close")
 	t.Setenv("SPOKE_DETAILED_ERRORS", "true")
 	t.Setenv("SPOKE_PROTOCOLS", "json")
-	cfg, err := parse(t, "-protocols", "MessagePack, json", "-max-message", "2000", "-loops", "3", "-rate-messages", "2.5", "-allowed-origins", "https://a.example, https://b.example")
+	cfg, err := parse(t, "-protocols", "MessagePack, json", "-transports", "longpolling, WebSockets", "-max-message", "2000", "-loops", "3", "-rate-messages", "2.5", "-allowed-origins", "https://a.example, https://b.example")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -37,6 +37,9 @@ func TestFlagsAndEnvironment(t *testing.T) {
 	}
 	if !slices.Equal(cfg.Hub.Protocols, []spoke.Protocol{spoke.MessagePack, spoke.JSON}) {
 		t.Errorf("Protocols are %v", cfg.Hub.Protocols)
+	}
+	if cfg.Hub.Transports != spoke.WebSockets|spoke.LongPolling {
+		t.Errorf("Transports are %v", cfg.Hub.Transports)
 	}
 	if cfg.Engine.Loops != 3 || cfg.Hub.Rates.Messages != 2.5 || !slices.Equal(cfg.Hub.AllowedOrigins, []string{"https://a.example", "https://b.example"}) {
 		t.Errorf("the flags were not taken: %+v", cfg)
@@ -79,7 +82,7 @@ func TestBadEnvironment(t *testing.T) {
 }
 
 func TestBadFlags(t *testing.T) {
-	for _, args := range [][]string{{"-max-message", "x"}, {"-keep-alive", "3"}, {"-rate-mode", "never"}, {"-protocols", "json,xml"}, {"-nonsense"}} {
+	for _, args := range [][]string{{"-max-message", "x"}, {"-keep-alive", "3"}, {"-rate-mode", "never"}, {"-protocols", "json,xml"}, {"-transports", "WebSockets,Pigeons"}, {"-nonsense"}} {
 		if _, err := parse(t, args...); err == nil {
 			t.Errorf("%v passed", args)
 		}

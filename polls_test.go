@@ -1,0 +1,494 @@
+package spoke_test
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"strconv"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/spokehub/spoke"
+	"github.com/spokehub/spoke/engine"
+)
+
+// polling is how large the tests of the transports that are made of requests are: SPOKE_POLLS=1m is a minute with 1,000 clients.
+func polling(t *testing.T) (clients int, length time.Duration) {
+	t.Helper()
+	v := os.Getenv("SPOKE_POLLS")
+	if v == "" {
+		return 50, 700 * time.Millisecond
+	}
+	d, err := time.ParseDuration(v)
+	if err != nil {
+		t.Fatalf("SPOKE_POLLS: %v", err)
+	}
+	return 1000, d
+}
+
+// requests is one SignalR client that makes HTTP requests.
+type requests struct {
+	t       *testing.T
+	client  *http.Client // keeps its connections
+	fresh   *http.Client // takes a new connection for each request, and so any loop
+	url     string       // with the token
+	next    int          // the number that comes next
+	dropped int          // polls given up: what was in their answers may be lost
+	gaps    int
+}
+
+// on serves hubs in each of the ways in which requests may come in, and hands each to f with clients for it.
+func onEachServer(t *testing.T, mapHubs func(s *spoke.Server) *spoke.Hub, f func(t *testing.T, hub *spoke.Hub, url string, client, fresh *http.Client)) {
+	t.Helper()
+	cfg := func() spoke.Config {
+		return spoke.Config{Drain: -1, ParkedTimeout: time.Minute, Engine: engine.Config{Loops: 3}}
+	}
+	for _, backend := range []string{"epoll", "gnet"} {
+		t.Run(backend, func(t *testing.T) {
+			c := cfg()
+			c.Engine.Backend = backend
+			var hub *spoke.Hub
+			_, addr := start(t, c, func(s *spoke.Server) { hub = mapHubs(s) })
+			keep, once := &http.Transport{MaxIdleConnsPerHost: 4096}, &http.Transport{DisableKeepAlives: true}
+			defer keep.CloseIdleConnections()
+			f(t, hub, "http://"+addr, &http.Client{Transport: keep}, &http.Client{Transport: once})
+		})
+	}
+	for name, h2 := range map[string]bool{"net-http, HTTP/1.1": false, "net-http, HTTP/2": true} {
+		t.Run(name, func(t *testing.T) {
+			s, err := spoke.New(cfg())
+			if err != nil {
+				t.Fatal(err)
+			}
+			hub := mapHubs(s)
+			srv := httptest.NewUnstartedServer(s)
+			defer srv.Close()
+			defer func() {
+				if err := s.Shutdown(context.Background()); err != nil {
+					t.Error(err)
+				}
+			}()
+			srv.EnableHTTP2 = h2
+			if srv.StartTLS(); srv.Client().Transport.(*http.Transport).ForceAttemptHTTP2 != h2 {
+				t.Fatal("the test's client does not speak the version of HTTP that is asked for")
+			}
+			srv.Client().Transport.(*http.Transport).MaxIdleConnsPerHost = 4096
+			f(t, hub, srv.URL, srv.Client(), srv.Client())
+		})
+	}
+}
+
+// open negotiates.
+func openRequests(t *testing.T, url string, client, fresh *http.Client) (*requests, error) {
+	res, err := client.Post(url+"/h/negotiate?negotiateVersion=1", "", nil)
+	if err != nil {
+		return nil, err
+	}
+	defer res.Body.Close()
+	var n struct{ ConnectionToken string }
+	if err := json.NewDecoder(res.Body).Decode(&n); err != nil {
+		return nil, err
+	}
+	return &requests{t: t, client: client, fresh: fresh, url: url + "/h?id=" + n.ConnectionToken}, nil
+}
+
+const shakeHands = "{\"protocol\":\"json\",\"version\":1}\x1e"
+
+func (r *requests) post(body string) error {
+	res, err := r.client.Post(r.url, "text/plain", strings.NewReader(body))
+	if err != nil {
+		return err
+	}
+	defer res.Body.Close()
+	if res.StatusCode != 200 {
+		return fmt.Errorf("a POST was answered with %s", res.Status)
+	}
+	return nil
+}
+
+// poll is one poll; whole is what its answer brought, if that came whole.
+func (r *requests) poll(ctx context.Context, client *http.Client) (whole string, err error) {
+	req, err := http.NewRequestWithContext(ctx, "GET", r.url, nil)
+	if err != nil {
+		return "", err
+	}
+	res, err := client.Do(req)
+	if err != nil {
+		return "", err
+	}
+	defer res.Body.Close()
+	b, err := io.ReadAll(res.Body)
+	switch {
+	case err != nil:
+		return "", err
+	case res.StatusCode == 204 || res.StatusCode == 200:
+		return string(b), nil
+	}
+	return "", fmt.Errorf("a poll was answered with %s %q", res.Status, b)
+}
+
+// delete ends the connection.
+func (r *requests) delete() error {
+	req, err := http.NewRequest("DELETE", r.url, nil)
+	if err != nil {
+		return err
+	}
+	res, err := r.client.Do(req)
+	if err != nil {
+		return err
+	}
+	res.Body.Close()
+	if res.StatusCode != 202 {
+		return fmt.Errorf("a DELETE was answered with %s", res.Status)
+	}
+	return nil
+}
+
+// numbers are those of the messages in records. They must follow one another.
+func numbers(records string) (first, n int, err error) {
+	for records != "" {
+		rec, rest, whole := strings.Cut(records, "\x1e")
+		if !whole {
+			return 0, 0, fmt.Errorf("a part of a record: %.100q", rec)
+		}
+		records = rest
+		if _, args, ok := strings.Cut(rec, `"arguments":[`); ok {
+			digits, _, _ := strings.Cut(args, ",")
+			x, err := strconv.Atoi(strings.TrimRight(digits, "]}"))
+			if err != nil {
+				return 0, 0, err
+			}
+			if n == 0 {
+				first = x
+			} else if x != first+n {
+				return 0, 0, fmt.Errorf("%d follows %d in one answer", x, first+n-1)
+			}
+			n++
+		} else if rec != "{}" && rec != `{"type":6}` {
+			return 0, 0, fmt.Errorf("record %.100q", rec)
+		}
+	}
+	return first, n, nil
+}
+
+// take counts what an answer has brought.
+func (r *requests) take(records string) error {
+	first, n, err := numbers(records)
+	switch {
+	case err != nil:
+		return err
+	case n == 0:
+		return nil
+	case first < r.next:
+		return fmt.Errorf("%d to %d came again, or late: %d was next", first, first+n-1, r.next)
+	case first > r.next:
+		if r.gaps++; r.gaps > r.dropped {
+			return fmt.Errorf("%d to %d are lost, and there were %d gaps before with %d polls given up", r.next, first-1, r.gaps-1, r.dropped)
+		}
+	}
+	r.next = first + n
+	return nil
+}
+
+// run polls until the message with the last number has come.
+func (r *requests) run(rng *rand.Rand, last *atomic.Int64) error {
+	for last.Load() == 0 || r.next <= int(last.Load()) {
+		var err error
+		switch client := []*http.Client{r.client, r.fresh}[rng.IntN(2)]; {
+		case last.Load() > 0 || rng.IntN(10) < 7: // at the end none is given up, so that it is heard
+			err = r.once(client)
+		case rng.IntN(2) == 0:
+			err = r.dropOne(client, time.Duration(rng.IntN(20_000))*time.Microsecond)
+		default:
+			err = r.two()
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (r *requests) once(client *http.Client) error {
+	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Second) // what was lost with a poll given up may have been the last message
+	defer cancel()
+	got, err := r.poll(ctx, client)
+	if ctx.Err() != nil {
+		r.dropped++
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	return r.take(got)
+}
+
+// dropOne gives a poll up after a while.
+func (r *requests) dropOne(client *http.Client, d time.Duration) error {
+	ctx, cancel := context.WithTimeout(context.Background(), d)
+	defer cancel()
+	got, err := r.poll(ctx, client)
+	if err != nil {
+		if ctx.Err() == nil {
+			return err
+		}
+		r.dropped++
+		return nil
+	}
+	return r.take(got)
+}
+
+// two polls overlap: one of them is replaced, or was answered before the other came.
+func (r *requests) two() error {
+	type result struct {
+		got string
+		err error
+	}
+	other := make(chan result, 1)
+	go func() {
+		got, err := r.poll(context.Background(), r.fresh)
+		other <- result{got, err}
+	}()
+	got, err := r.poll(context.Background(), r.client)
+	o := <-other
+	if err != nil || o.err != nil {
+		return fmt.Errorf("two polls: %v, %v", err, o.err)
+	}
+	a, n, err := numbers(got)
+	if err != nil {
+		return err
+	}
+	b, m, err := numbers(o.got)
+	if err != nil {
+		return err
+	}
+	if n > 0 && m > 0 && b < a {
+		got, o.got = o.got, got
+	}
+	if err := r.take(got); err != nil {
+		return err
+	}
+	return r.take(o.got)
+}
+
+// broadcast sends numbered messages, a hundred a second, for that long, and then says which was the last; more follow, so that the end is heard.
+func broadcast(t *testing.T, hub *spoke.Hub, length time.Duration, padding string, last *atomic.Int64) (stop func()) {
+	quit := make(chan struct{})
+	var done sync.WaitGroup
+	done.Go(func() {
+		tick := time.NewTicker(10 * time.Millisecond)
+		defer tick.Stop()
+		end := time.Now().Add(length)
+		for n := 0; ; n++ {
+			if err := hub.Clients().All().Send("n", n, padding); err != nil {
+				t.Error(err)
+			}
+			if n > 0 && last.Load() == 0 && time.Now().After(end) {
+				last.Store(int64(n))
+			}
+			select {
+			case <-tick.C:
+			case <-quit:
+				return
+			}
+		}
+	})
+	return func() { close(quit); done.Wait() }
+}
+
+// TestPollsDroppedAndOverlapped: whatever clients do with their polls, each message comes once, in order, to all whose answers have come whole.
+func TestPollsDroppedAndOverlapped(t *testing.T) {
+	count, length := polling(t)
+	onEachServer(t, func(s *spoke.Server) *spoke.Hub { return mapHub(t, s, "/h", nil) }, func(t *testing.T, hub *spoke.Hub, url string, client, fresh *http.Client) {
+		clients := make([]*requests, count)
+		var ready, all sync.WaitGroup
+		begin := make(chan struct{})
+		var last atomic.Int64
+		for i := range clients {
+			ready.Add(1)
+			all.Go(func() {
+				begun := false
+				defer func() {
+					if !begun {
+						ready.Done()
+					}
+				}()
+				r, err := openRequests(t, url, client, fresh)
+				if err == nil {
+					_, err = r.poll(context.Background(), client)
+				}
+				if err == nil {
+					err = r.post(shakeHands)
+				}
+				var got string
+				if err == nil {
+					got, err = r.poll(context.Background(), client)
+				}
+				if err != nil || got != "{}\x1e" {
+					t.Errorf("client %d: %q, %v", i, got, err)
+					return
+				}
+				clients[i] = r
+				begun = true
+				ready.Done()
+				<-begin
+				if err := r.run(rand.New(rand.NewPCG(uint64(i), 1)), &last); err != nil {
+					t.Errorf("client %d: %v", i, err)
+					return
+				}
+				if err := r.delete(); err != nil {
+					t.Errorf("client %d: %v", i, err)
+				}
+			})
+		}
+		ready.Wait()
+		stop := broadcast(t, hub, length, "", &last)
+		close(begin)
+		all.Wait()
+		stop()
+		drops, gaps := 0, 0
+		for _, r := range clients {
+			if r != nil {
+				drops += r.dropped
+				gaps += r.gaps
+			}
+		}
+		t.Logf("%d clients, %d messages, %d polls given up, %d of them with an answer on its way", count, last.Load(), drops, gaps)
+	})
+}
+
+// TestEventStreamsAndSlowReaders: an event stream brings each message once, in order, also to who reads in fits and starts.
+func TestEventStreamsAndSlowReaders(t *testing.T) {
+	count, length := polling(t)
+	onEachServer(t, func(s *spoke.Server) *spoke.Hub { return mapHub(t, s, "/h", nil) }, func(t *testing.T, hub *spoke.Hub, url string, client, fresh *http.Client) {
+		var ready, all sync.WaitGroup
+		var last atomic.Int64
+		for i := range count {
+			ready.Add(1)
+			all.Go(func() {
+				begun := sync.OnceFunc(ready.Done)
+				defer begun()
+				r, err := openRequests(t, url, client, fresh)
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				ctx, cancel := context.WithCancel(context.Background())
+				defer cancel()
+				req, _ := http.NewRequestWithContext(ctx, "GET", r.url, nil)
+				req.Header.Set("Accept", "text/event-stream")
+				res, err := client.Do(req)
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				defer res.Body.Close()
+				if err := r.post(shakeHands); err != nil {
+					t.Error(err)
+					return
+				}
+				br := bufio.NewReader(res.Body)
+				rng := rand.New(rand.NewPCG(uint64(i), 2))
+				for last.Load() == 0 || r.next <= int(last.Load()) {
+					line, err := br.ReadString('\n')
+					if err != nil {
+						t.Errorf("client %d: %v", i, err)
+						return
+					}
+					records, data := strings.CutPrefix(strings.TrimSuffix(line, "\r\n"), "data: ")
+					if !data {
+						continue
+					}
+					begun()
+					if err := r.take(records); err != nil {
+						t.Errorf("client %d: %v", i, err)
+						return
+					}
+					if i%2 == 1 && rng.IntN(50) == 0 {
+						time.Sleep(length / 4) // a reader that does something else for a while
+					}
+				}
+			})
+		}
+		ready.Wait()
+		stop := broadcast(t, hub, length, strings.Repeat("x", 2<<10), &last)
+		all.Wait()
+		stop()
+	})
+}
+
+// TestUploadInPosts: a stream of calls cut into POSTs anywhere arrives whole and in order.
+func TestUploadInPosts(t *testing.T) {
+	var mu sync.Mutex
+	sums := make(map[string]int)
+	mapHubs := func(s *spoke.Server) *spoke.Hub {
+		h := mapHub(t, s, "/h", nil)
+		if err := h.Handle("Add", func(c *spoke.Context, n int, _ string) error {
+			mu.Lock()
+			defer mu.Unlock()
+			if sums[c.ConnectionID()] != n {
+				return fmt.Errorf("%d came, %d was next", n, sums[c.ConnectionID()])
+			}
+			sums[c.ConnectionID()]++
+			return nil
+		}); err != nil {
+			t.Fatal(err)
+		}
+		if err := h.Handle("Count", func(c *spoke.Context) int {
+			mu.Lock()
+			defer mu.Unlock()
+			return sums[c.ConnectionID()]
+		}); err != nil {
+			t.Fatal(err)
+		}
+		return h
+	}
+	onEachServer(t, mapHubs, func(t *testing.T, _ *spoke.Hub, url string, client, fresh *http.Client) {
+		for i := range 4 {
+			rng := rand.New(rand.NewPCG(uint64(i), 3))
+			r, err := openRequests(t, url, client, fresh)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if _, err := r.poll(context.Background(), client); err != nil {
+				t.Fatal(err)
+			}
+			var all bytes.Buffer
+			all.WriteString(shakeHands)
+			const calls = 500
+			for n := range calls {
+				fmt.Fprintf(&all, "{\"type\":1,\"target\":\"Add\",\"arguments\":[%d,%q]}\x1e", n, strings.Repeat("x", rng.IntN(2000)))
+			}
+			all.WriteString("{\"type\":1,\"invocationId\":\"c\",\"target\":\"Count\",\"arguments\":[]}\x1e")
+			for all.Len() > 0 {
+				limit := []int{3, 500, 20_000, 200_000}[rng.IntN(4)]
+				if err := r.post(string(all.Next(rng.IntN(limit) + 1))); err != nil {
+					t.Fatal(err)
+				}
+			}
+			got := ""
+			for want := fmt.Sprintf("{\"type\":3,\"invocationId\":\"c\",\"result\":%d}\x1e", calls); !strings.HasSuffix(got, want); {
+				more, err := r.poll(context.Background(), client)
+				if err != nil || strings.Contains(more, "error") {
+					t.Fatalf("%q, %v", more, err)
+				}
+				if got += more; len(got) > 1000 || more == "" {
+					t.Fatalf("got %.300q, want %q at the end", got, want)
+				}
+			}
+			if err := r.delete(); err != nil {
+				t.Fatal(err)
+			}
+		}
+	})
+}
