@@ -1,0 +1,154 @@
+// The official client over server-sent events and long polling, in Node, with each hub protocol that they allow; and its fall back to them where the network lets nothing else pass.
+import assert from "node:assert/strict";
+import http from "node:http";
+import { after, before, describe, test } from "node:test";
+import { clients } from "../lib/clients.mjs";
+import { Probe } from "../lib/servers.mjs";
+
+const client = clients[0];
+const { signalR } = client.library("JSON");
+const { HttpTransportType } = signalR;
+
+let server;
+before(async () => {
+  server = await Probe.start();
+});
+after(() => server?.stop());
+
+function build(url, protocol, transport, options = {}) {
+  const builder = new signalR.HubConnectionBuilder().withUrl(`${url}probe`, { ...options, transport }).configureLogging(signalR.LogLevel.None);
+  const library = client.library(protocol);
+  if (library.protocol) builder.withHubProtocol(library.protocol());
+  return builder.build();
+}
+
+// items collects a stream.
+const items = (stream) =>
+  new Promise((resolve, reject) => {
+    const got = [];
+    stream.subscribe({ next: (x) => got.push(x), complete: () => resolve(got), error: reject });
+  });
+
+const ended = (connection) => new Promise((resolve) => connection.onclose(resolve));
+
+// everything is what a hub and a client may do with one another.
+async function everything(connection) {
+  await connection.start();
+  for (const text of ["", "text", "Grüße 😀", "a\nb\r\nc\u001e", "x".repeat(20_000), null]) assert.equal(await connection.invoke("Echo", text), text);
+  await assert.rejects(connection.invoke("FailHub", "no"), /HubException: no/);
+
+  const called = new Promise((resolve) => connection.on("message", (...args) => resolve(args)));
+  await connection.send("CallMe", "hello");
+  assert.deepEqual(await called, ["hello", 1, true, null]);
+
+  assert.deepEqual(await items(connection.stream("Count", 5, 1)), [0, 1, 2, 3, 4]);
+  await assert.rejects(items(connection.stream("CountFailHub", 2)), /late/);
+
+  const up = new signalR.Subject();
+  const concat = connection.invoke("Concat", up);
+  for (const s of ["a", "b", "c".repeat(10_000)]) up.next(s);
+  up.complete();
+  assert.equal(await concat, "ab" + "c".repeat(10_000));
+
+  const both = new signalR.Subject();
+  const shouted = items(connection.stream("Shout", both));
+  both.next("one");
+  both.next("two");
+  both.complete();
+  assert.deepEqual(await shouted, ["one!", "two!"]);
+
+  connection.on("Result", async () => "an answer");
+  assert.equal(await connection.invoke("AskMe"), "got:an answer");
+
+  const many = await Promise.all(Array.from({ length: 50 }, (_, i) => connection.invoke("Add", i, 1)));
+  assert.deepEqual(
+    many,
+    Array.from({ length: 50 }, (_, i) => i + 1),
+  );
+}
+
+for (const [name, transport, protocols] of [
+  ["server-sent events", HttpTransportType.ServerSentEvents, ["JSON"]],
+  ["long polling", HttpTransportType.LongPolling, ["JSON", "MessagePack"]],
+]) {
+  for (const protocol of protocols) {
+    describe(`${name}, ${protocol}`, { timeout: 60_000 }, () => {
+      test("everything, then the client's end", async () => {
+        const connection = build(server.url, protocol, transport);
+        const end = ended(connection);
+        await everything(connection);
+        await connection.stop();
+        assert.equal(await end, undefined);
+      });
+      test("the server's end", async () => {
+        const connection = build(server.url, protocol, transport);
+        const end = ended(connection);
+        await connection.start();
+        await connection.send("AbortMe");
+        await end;
+        assert.equal(connection.state, "Disconnected");
+      });
+      test("ten at once, each gets its own", async () => {
+        const all = Array.from({ length: 10 }, () => build(server.url, protocol, transport));
+        await Promise.all(all.map((c) => c.start()));
+        await Promise.all(all.map(async (c, i) => assert.equal(await c.invoke("Echo", `${i}`), `${i}`)));
+        await Promise.all(all.map((c) => c.stop()));
+      });
+    });
+  }
+}
+
+test("MessagePack cannot be had over server-sent events", { timeout: 60_000 }, async () => {
+  await assert.rejects(build(server.url, "MessagePack", HttpTransportType.ServerSentEvents).start(), /ServerSentEvents/);
+});
+
+// blocking is a proxy that refuses WebSockets, and event streams if it is told to; seen has what it let through.
+async function blocking(target, events, use) {
+  const seen = new Set();
+  const proxy = http.createServer((req, res) => {
+    const stream = /text\/event-stream/.test(req.headers.accept ?? "");
+    if (stream && events) {
+      res.writeHead(403).end();
+      return;
+    }
+    if (req.method === "GET") seen.add(stream ? "ServerSentEvents" : "LongPolling");
+    const to = new URL(req.url, target);
+    const forward = http.request(to, { method: req.method, headers: { ...req.headers, host: to.host } }, (answer) => {
+      res.writeHead(answer.statusCode, answer.headers);
+      answer.pipe(res);
+      res.flushHeaders();
+    });
+    forward.on("error", () => res.destroy());
+    res.on("close", () => forward.destroy());
+    req.pipe(forward);
+  });
+  let upgrades = 0;
+  proxy.on("upgrade", (_, socket) => {
+    upgrades++;
+    socket.end("HTTP/1.1 403 Forbidden\r\nConnection: close\r\nContent-Length: 0\r\n\r\n");
+  });
+  await new Promise((resolve) => proxy.listen(0, "127.0.0.1", resolve));
+  try {
+    await use(`http://127.0.0.1:${proxy.address().port}/`);
+  } finally {
+    proxy.closeAllConnections();
+    await new Promise((resolve) => proxy.close(resolve));
+  }
+  return { upgrades, seen: [...seen] };
+}
+
+for (const [protocol, events, want] of [
+  ["JSON", false, "ServerSentEvents"],
+  ["JSON", true, "LongPolling"],
+  ["MessagePack", false, "LongPolling"],
+]) {
+  test(`falls back to ${want} where WebSockets${events ? " and event streams" : ""} are blocked, ${protocol}`, { timeout: 60_000 }, async () => {
+    const result = await blocking(server.url, events, async (url) => {
+      const connection = build(url, protocol, undefined);
+      await everything(connection);
+      await connection.stop();
+    });
+    assert.ok(result.upgrades > 0, "a WebSocket was tried first");
+    assert.deepEqual(result.seen, [want]);
+  });
+}
