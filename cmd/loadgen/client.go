@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bytes"
 	"crypto/rand"
 	"crypto/sha1"
 	"encoding/base64"
@@ -89,8 +88,8 @@ func (c *client) write(p []byte) {
 	c.conn.Write(p)
 }
 
-// sendText sends hub records in one WebSocket message.
-func (c *client) sendText(records []byte) { c.sendFrame(opText, records) }
+// sendRecords sends hub records in one WebSocket message.
+func (c *client) sendRecords(records []byte) { c.sendFrame(c.worker.protocol.op, records) }
 
 func (c *client) sendFrame(op opcode, p []byte) {
 	c.shard.frame = appendFrame(c.shard.frame[:0], op, p)
@@ -163,7 +162,7 @@ func (c *client) onHTTP(p []byte) int {
 		c.fail("upgrade: wrong answer", fmt.Sprintf("Sec-WebSocket-Accept is %q, %q is expected", a.accept, acceptKey))
 	default:
 		c.step = stepHandshake
-		c.sendText(handshakeRecord)
+		c.sendFrame(opText, c.worker.protocol.handshake)
 	}
 	return n
 }
@@ -240,18 +239,21 @@ func (c *client) onCloseFrame(body []byte) {
 // onMessage handles a WebSocket message: whole hub records.
 func (c *client) onMessage(p []byte) {
 	for len(p) > 0 && c.step < stepLeaving {
-		i := bytes.IndexByte(p, recordEnd)
-		if i < 0 {
-			c.fail("hub: protocol error", "a message of the server ends inside a record: "+excerpt(p))
+		cut := c.worker.protocol.cut
+		if c.step == stepHandshake {
+			cut = cutText // whatever the protocol
+		}
+		rec, rest, err := cut(p)
+		if err != nil {
+			c.fail("hub: protocol error", err.Error())
 			return
 		}
-		rec := p[:i]
-		p = p[i+1:]
+		p = rest
 		if c.step == stepHandshake {
 			c.onHandshake(rec)
 			continue
 		}
-		r, err := c.worker.reader.read(rec)
+		r, err := c.worker.protocol.read(&c.worker.reader, rec)
 		if err != nil {
 			c.fail("hub: protocol error", err.Error())
 			return
@@ -268,12 +270,12 @@ func (c *client) onHandshake(rec []byte) {
 	// The first ping starts the server's client timeout, as with the official clients (wire contract, section 25).
 	if c.worker.opts.scenario == group {
 		c.step = stepJoin
-		c.shard.text = append(c.shard.text[:0], pingRecord...)
+		c.shard.text = append(c.shard.text[:0], c.worker.protocol.ping...)
 		c.shard.text = append(c.shard.text, c.worker.joins[c.group]...)
-		c.sendText(c.shard.text)
+		c.sendRecords(c.shard.text)
 		return
 	}
-	c.sendText(pingRecord)
+	c.sendRecords(c.worker.protocol.ping)
 	c.becomeReady()
 }
 
@@ -334,7 +336,7 @@ func (c *client) leave(reset bool) {
 		return
 	}
 	if ready && c.worker.opts.scenario != negotiate {
-		c.sendText(closeRecord)
+		c.sendRecords(c.worker.protocol.bye)
 		c.sendFrame(opClose, []byte{0x03, 0xe8}) // 1000
 	}
 	c.conn.Close(engine.ClientClosed, nil)
@@ -367,7 +369,7 @@ func (c *client) OnDeadline(conn *engine.Conn, now uint32) {
 		c.fail("the server is silent", fmt.Sprintf("nothing came from the server for %v", c.worker.opts.silence))
 		return
 	}
-	c.sendText(pingRecord)
+	c.sendRecords(c.worker.protocol.ping)
 	conn.SetDeadline(now + uint32(c.worker.opts.ping.Seconds()))
 }
 

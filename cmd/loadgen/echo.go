@@ -16,8 +16,8 @@ func (s *shard) callEcho(c *client, at int64) {
 	}
 	b := w.echoCall.begin(s.text[:0], c.sent)
 	b = appendPayload(b, payload{uint32(c.number), w.run, c.sent, at}, w.pad)
-	s.text = append(b, callEnd...)
-	c.sendText(s.text)
+	s.text = w.echoCall.end(b)
+	c.sendRecords(s.text)
 	c.sent++
 	s.tally.Sent++
 }

@@ -74,6 +74,7 @@ type fakeConn struct {
 	server *fakeServer
 	nc     net.Conn
 	groups map[string]bool // under server.mu
+	packed bool            // MessagePack; set in the handshake, before anything else is sent
 
 	mu sync.Mutex
 	w  *bufio.Writer // under mu
@@ -196,6 +197,15 @@ func (c *fakeConn) hub(r *bufio.Reader) {
 			c.server.mu.Unlock()
 			continue
 		}
+		if shaken && c.packed {
+			if op != 2 {
+				panic("the client sent MessagePack as text")
+			}
+			for _, rec := range unpackRecords(p) {
+				c.record(rec)
+			}
+			continue
+		}
 		for rec := range strings.SplitSeq(strings.TrimSuffix(string(p), "\x1e"), "\x1e") {
 			if !shaken {
 				shaken = true
@@ -209,7 +219,11 @@ func (c *fakeConn) hub(r *bufio.Reader) {
 
 func (c *fakeConn) shake(rec string) {
 	s := c.server
-	if rec != `{"protocol":"json","version":1}` {
+	switch rec {
+	case `{"protocol":"json","version":1}`:
+	case `{"protocol":"messagepack","version":1}`:
+		defer func() { c.packed = true }() // the answer is JSON
+	default:
 		c.text(`{"error":"unexpected handshake"}`)
 		return
 	}
@@ -222,6 +236,7 @@ func (c *fakeConn) shake(rec string) {
 	}
 	c.text("{}")
 	if s.closeRecord != "" {
+		c.packed = rec != `{"protocol":"json","version":1}`
 		c.text(s.closeRecord)
 	}
 }
@@ -346,15 +361,18 @@ func (s *fakeServer) deliver(c *fakeConn, text, record string) {
 }
 
 func (c *fakeConn) text(record string) {
+	op, p := byte(1), []byte(record+"\x1e")
+	if c.packed {
+		op, p = 2, packRecord(record, c.server.pretty)
+	}
 	if !c.server.fragment {
-		c.frame(1, []byte(record+"\x1e"))
+		c.frame(op, p)
 		return
 	}
-	p := []byte(record + "\x1e")
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	half := len(p) / 2
-	writeFrame(c.w, 1, false, p[:half])
+	writeFrame(c.w, op, false, p[:half])
 	writeFrame(c.w, 9, true, []byte("are you there"))
 	writeFrame(c.w, 0, true, p[half:])
 	c.w.Flush()

@@ -12,10 +12,11 @@ func (s *shard) publish(c *client, at int64) {
 	if !w.opts.acks {
 		id = -1
 	}
-	b := w.publishCalls[c.target()].begin(s.text[:0], id)
+	call := &w.publishCalls[c.target()]
+	b := call.begin(s.text[:0], id)
 	b = appendPayload(b, payload{uint32(c.publisher), w.run, c.sent, at}, w.pad)
-	s.text = append(b, callEnd...)
-	c.sendText(s.text)
+	s.text = call.end(b)
+	c.sendRecords(s.text)
 	c.sent++
 	s.tally.Sent++
 }

@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"strconv"
 )
@@ -28,7 +29,10 @@ var (
 type call struct {
 	head []byte // before the id
 	mid  []byte // between the id and the text argument
-	bare []byte // head and mid without an id
+	bare []byte // head and mid without an id; JSON only
+
+	packed bool
+	size   int // bytes of the text argument; MessagePack only
 }
 
 var callEnd = []byte("\"]}\x1e")
@@ -52,6 +56,9 @@ func newCall(method string, before ...string) call {
 
 // begin appends the call up to the text argument; a negative id asks for no completion.
 func (c *call) begin(dst []byte, id int64) []byte {
+	if c.packed {
+		return c.beginPacked(dst, id)
+	}
 	if id < 0 {
 		return append(dst, c.bare...)
 	}
@@ -60,12 +67,72 @@ func (c *call) begin(dst []byte, id int64) []byte {
 	return append(dst, c.mid...)
 }
 
+// end appends what comes behind the text argument.
+func (c *call) end(dst []byte) []byte {
+	if c.packed {
+		return append(dst, 0x90) // no streams
+	}
+	return append(dst, callEnd...)
+}
+
+// protocol is what a worker says and reads in its hub protocol.
+type protocol struct {
+	handshake, ping, bye []byte
+	op                   opcode // of messages after the handshake
+}
+
+// The names of the hub protocols.
+const (
+	jsonName    = "json"
+	messagePack = "messagepack"
+)
+
+func newProtocol(name string) protocol {
+	if name == messagePack {
+		return protocol{packedHandshake, packedPing, packedClose, opBinary}
+	}
+	return protocol{handshakeRecord, pingRecord, closeRecord, opText}
+}
+
+// newCall prepares a call whose last argument has size bytes.
+func (p *protocol) newCall(method string, size int, before ...string) call {
+	if p.op == opBinary {
+		return newPackedCall(method, size, before...)
+	}
+	return newCall(method, before...)
+}
+
+// cut takes the first record of a message off.
+func (p *protocol) cut(message []byte) (rec, rest []byte, err error) {
+	if p.op == opBinary {
+		return cutPacked(message)
+	}
+	return cutText(message)
+}
+
+// cutText takes off what ends with 0x1E: a record in JSON, or the handshake's answer.
+func cutText(message []byte) (rec, rest []byte, err error) {
+	rec, rest, ok := bytes.Cut(message, []byte{recordEnd})
+	if !ok {
+		return nil, nil, errors.New("a message of the server ends inside a record: " + excerpt(message))
+	}
+	return rec, rest, nil
+}
+
+// read reads a record.
+func (p *protocol) read(r *reader, rec []byte) (record, error) {
+	if p.op == opBinary {
+		return readPacked(rec)
+	}
+	return r.read(rec)
+}
+
 // record is a hub record of the server.
 type record struct {
 	kind   int
 	id     int64  // of a completion; -1: not a number of ours
 	target []byte // of an invocation
-	text   []byte // the first argument or the result, when it is a JSON string; nil otherwise
+	text   []byte // the first argument or the result, when it is a string; nil otherwise
 	failed bool   // a completion or close with an error
 	reason string // its text
 	retry  bool   // a close that allows to reconnect

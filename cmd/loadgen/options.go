@@ -39,6 +39,7 @@ type options struct {
 	loops       int
 	dialers     int
 	sources     int
+	protocol    string
 	skip        bool // negotiate
 	token       string
 	headers     headers
@@ -95,7 +96,7 @@ func (h *headers) Set(s string) error {
 
 // defaults depend on the scenario.
 func defaults(s scenario) options {
-	o := options{scenario: s, n: 100, size: payloadMin, procs: 1, ping: 15 * time.Second}
+	o := options{scenario: s, n: 100, size: payloadMin, procs: 1, protocol: jsonName, ping: 15 * time.Second}
 	switch s {
 	case idle, storm:
 		o.n = 1000
@@ -132,6 +133,7 @@ func (o *options) flagSet() *flag.FlagSet {
 	fs.IntVar(&o.sources, "sources", 0, "source addresses 127.0.0.1 to 127.0.0.N when the target is a loopback address (default: one for every 10,000 connections; 16 for churn and storm)")
 	if s != negotiate {
 		fs.BoolVar(&o.skip, "skip-negotiate", false, "open the WebSocket without negotiating")
+		fs.StringVar(&o.protocol, "protocol", o.protocol, "hub protocol, json or messagepack")
 		fs.DurationVar(&o.ping, "ping", o.ping, "interval of the client's pings")
 	}
 	fs.StringVar(&o.token, "token", "", "bearer token: goes into the Authorization header")
@@ -306,6 +308,9 @@ func (o *options) validate() error {
 	count("server-pid", o.serverPID, 0, math.MaxInt32)
 	if o.procs > o.n {
 		bad("-procs %d is more than the %d connections of -n", o.procs, o.n)
+	}
+	if o.protocol != jsonName && o.protocol != messagePack {
+		bad("-protocol is %q: %s or %s is expected", o.protocol, jsonName, messagePack)
 	}
 	if strings.ContainsAny(o.token, "\r\n ") {
 		bad("-token has spaces or line ends: the bare token is expected")

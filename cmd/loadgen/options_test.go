@@ -25,7 +25,7 @@ func TestUsage(t *testing.T) {
 		{"echo -outstanding=3 " + url, []string{"flag of broadcast, group, not of echo"}},
 		{"idle -depth=3 " + url, []string{"flag of echo, not of idle"}},
 		{"echo -nonsense " + url, []string{"not defined: -nonsense", "loadgen echo -h"}},
-		{"echo -depth=0 -size=3 -duration=0 " + url, []string{"-depth is 0", "-size is 3: 32 to", "-duration is 0s: 100ms to 24h0m0s"}},
+		{"echo -depth=0 -size=3 -duration=0 -protocol=xml " + url, []string{`-protocol is "xml": json or messagepack is expected`, "-depth is 0", "-size is 3: 32 to", "-duration is 0s: 100ms to 24h0m0s"}},
 		{"echo -rate=-1 " + url, []string{"-rate is -1"}},
 		{"echo -rate=NaN " + url, []string{"-rate is NaN"}},
 		{"echo -procs=5 -n=3 " + url, []string{"-procs 5 is more than the 3 connections"}},

@@ -8,6 +8,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -122,6 +123,14 @@ func TestScenarios(t *testing.T) {
 				t.Errorf("the 5 slow readers took %d of %d messages", r.Total.SlowTaken, r.Total.Sent)
 			}
 		}},
+	}
+	for _, c := range slices.Clone(cases) {
+		switch c.args[0] {
+		case "echo", "broadcast", "group", "churn": // all that is said in them
+			c.args = append([]string{c.args[0], "-protocol=messagepack"}, c.args[1:]...)
+			c.name += ", MessagePack"
+			cases = append(cases, c)
+		}
 	}
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
@@ -243,7 +252,7 @@ func TestFailures(t *testing.T) {
 		{"join refused", behaviour{refuse: "no joining"}, []string{"group", "-n=3", "-groups=1", "-duration=300ms"}, exitFailed, []string{"join: refused", "no joining"}},
 		{"broadcast refused", behaviour{refuse: "no rights"}, []string{"broadcast", "-n=3", "-rate=100", "-duration=20s", "-warmup=0", "-drain=100ms"}, exitFailed, []string{"nothing but errors", "no rights"}},
 		{"echo of something else", behaviour{echo: func(string) string { return `"nonsense"` }}, echo, exitFailed, []string{"payload: not what was sent", "nonsense"}},
-		{"echo of a number", behaviour{echo: func(string) string { return `42` }}, echo, exitFailed, []string{"no JSON string"}},
+		{"echo of a number", behaviour{echo: func(string) string { return `42` }}, echo, exitFailed, []string{"the payload is no string"}},
 		{"a broadcast that stalls", behaviour{fault: func(n int64) fault1 {
 			if n == 7 {
 				return faultDrop

@@ -212,7 +212,7 @@ const faultCorrupt = "payload: not what was sent"
 
 func (s *shard) corrupt(text []byte) {
 	if text == nil {
-		s.tally.Errors.add(faultCorrupt, "the payload is no JSON string", 1)
+		s.tally.Errors.add(faultCorrupt, "the payload is no string", 1)
 		return
 	}
 	s.tally.Errors.add(faultCorrupt, excerpt(text), 1)

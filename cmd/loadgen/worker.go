@@ -26,6 +26,7 @@ type worker struct {
 	paceMu sync.Mutex // negotiate: of the shards' paces, whose calls other shards may take
 
 	// Constant once made.
+	protocol         protocol
 	reader           reader
 	pad              []byte
 	echoCall         call
@@ -63,18 +64,18 @@ func newWorker(o *options, i, n int) (*worker, error) {
 	if err != nil {
 		return nil, err
 	}
-	w := &worker{opts: o, clock: newClock(), engine: e, reader: newReader(o.clientMethod), pad: padding(o.size), note: make(chan struct{}, 1)}
+	w := &worker{opts: o, clock: newClock(), engine: e, protocol: newProtocol(o.protocol), reader: newReader(o.clientMethod), pad: padding(o.size), note: make(chan struct{}, 1)}
 	w.from, w.to = o.share(i, n)
-	w.echoCall = newCall(o.echoMethod)
+	w.echoCall = w.protocol.newCall(o.echoMethod, o.size)
 	for g := range o.groups {
 		if o.scenario == group {
 			name := groupName(g)
-			w.publishCalls = append(w.publishCalls, newCall(o.publishMethod, name))
-			join := newCall(o.joinMethod)
+			w.publishCalls = append(w.publishCalls, w.protocol.newCall(o.publishMethod, o.size, name))
+			join := w.protocol.newCall(o.joinMethod, len(name))
 			b := append(join.begin(nil, 0), name...)
-			w.joins = append(w.joins, append(b, callEnd...))
+			w.joins = append(w.joins, join.end(b))
 		} else {
-			w.publishCalls = append(w.publishCalls, newCall(o.broadcastMethod))
+			w.publishCalls = append(w.publishCalls, w.protocol.newCall(o.broadcastMethod, o.size))
 		}
 	}
 	w.plainNegotiation = negotiateRequest(o, o.target)
