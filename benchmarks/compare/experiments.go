@@ -89,6 +89,12 @@ var experiments = []experiment{
 		servers: func(s *server) bool { return s.ours || s.name == limitName },
 	},
 	{
+		name:    "echo-messagepack",
+		parts:   []part{{title: "MessagePack echo, depth 1, 1,000 connections, inline method", unit: "µs", reference: limitName, bars: atMost(1.2), value: microsPerUnit}},
+		load:    packedLoad(echoLoad(1000, 1, false)),
+		servers: speaksPacked,
+	},
+	{
 		name:    "echo-deep",
 		parts:   []part{{title: "JSON echo, depth 8, 1,000 connections", unit: "µs", reference: limitName, bars: atMost(1.4), value: microsPerUnit}},
 		load:    echoLoad(1000, 8, false),
@@ -99,6 +105,12 @@ var experiments = []experiment{
 		parts:   []part{{title: "broadcast one at a time, 1,000 receivers, per delivery", unit: "µs", reference: limitName, bars: atMost(1.1), value: microsPerUnit}},
 		load:    fanLoad(1000, 1),
 		servers: func(s *server) bool { return s.name != coalesceName },
+	},
+	{
+		name:    "broadcast-messagepack",
+		parts:   []part{{title: "broadcast one at a time, 1,000 receivers, per delivery, MessagePack", unit: "µs", reference: limitName, bars: atMost(1.1), value: microsPerUnit}},
+		load:    packedLoad(fanLoad(1000, 1)),
+		servers: speaksPacked,
 	},
 	{
 		name:    "broadcast-10k",
@@ -229,6 +241,18 @@ func fanLoad(n, outstanding int) func(*bench, *server) load {
 		return b.newLoad(b.scaled(n, n/50), "broadcast", "-outstanding", strconv.Itoa(outstanding))
 	}
 }
+
+// packedLoad is the same load in MessagePack.
+func packedLoad(of func(*bench, *server) load) func(*bench, *server) load {
+	return func(b *bench, s *server) load {
+		l := of(b, s)
+		l.args = append(l.args, "-protocol", "messagepack")
+		return l
+	}
+}
+
+// speaksPacked: what of the peers knows MessagePack is not compared, so that the run does not become longer than half an hour.
+func speaksPacked(s *server) bool { return s.name == limitName || s.name == oursName }
 
 func groupLoad(n, groups int) func(*bench, *server) load {
 	return func(b *bench, _ *server) load {

@@ -11,7 +11,7 @@
 //     loop are joined and each socket gets one write(2) of all of them: the floor of a server that does so.
 //
 // It is no SignalR server. It answers negotiate and the hub handshake so that loadgen runs against it unchanged, then it
-// compares bytes with the text that loadgen sends: Echo, Broadcast, Join and Publish written in exactly that way, ping, close.
+// compares bytes with what loadgen sends in JSON or MessagePack: Echo, Broadcast, Join and Publish written in exactly that way, ping, close.
 // Whatever else comes, a socket that does not take a whole write, or a second Join, ends the connection with a line on standard
 // error, so that a figure cannot come from a run that was not served. It never pings, looks at no clock, keeps no limits and
 // knows no user. It must only be reached by loadgen.

@@ -36,6 +36,8 @@ func (s *server) frame(fd int32, c *conn, p []byte) int {
 	switch p[0] {
 	case 0x81: // a whole text message
 		s.records(fd, c, payload)
+	case 0x82:
+		s.packedRecords(fd, c, payload)
 	case 0x88: // close: answered, and the client ends TCP
 		s.out = appendHeader(s.out, 0x88, len(payload))
 		s.out = append(s.out, payload...)

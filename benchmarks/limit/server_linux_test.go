@@ -271,7 +271,8 @@ func TestRefusals(t *testing.T) {
 		{"half a record", masked(0x81, []byte(`{"type":6}`)), "does not end with a record"},
 		{"not masked", append([]byte{0x81, 6}, "{}\x1e{}\x1e"...), "masked false"},
 		{"too long", []byte{0x81, 0xff, 0, 0, 0, 1, 0, 0, 0, 0, 1, 2, 3, 4}, "masked true"},
-		{"binary", masked(0x82, []byte("x")), "begins with 0x82"},
+		{"binary", masked(0x82, []byte("x")), "does not end with a record"},
+		{"continuation", masked(0x80, []byte("x")), "begins with 0x80"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
@@ -393,6 +394,9 @@ func TestAllocations(t *testing.T) {
 			"echo":      text(call("1", "Echo", `"0123456789"`)),
 			"broadcast": text(call("1", "Broadcast", `"0123456789"`)),
 			"publish":   text(call("1", "Publish", `"g"`, `"0123456789"`)),
+
+			"packed echo":      packed(t, packedInvocation("1", "Echo", "0123456789")),
+			"packed broadcast": packed(t, packedInvocation("1", "Broadcast", "0123456789")),
 		} {
 			if n := testing.AllocsPerRun(100, func() { feed(frame) }); n != 0 {
 				t.Errorf("%s, coalesce %t: %v allocations", name, coalesce, n)
