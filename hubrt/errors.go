@@ -1,8 +1,11 @@
 package hubrt
 
 import (
+	"context"
 	"errors"
 	"fmt"
+	"log/slog"
+	"runtime/debug"
 
 	"github.com/spokehub/spoke/hubrt/method"
 )
@@ -69,8 +72,14 @@ func (e *namedError) Error() string     { return e.text }
 func (e *namedError) ErrorName() string { return e.name }
 
 // shown is what a client may be told of err behind a generic sentence, "" for nothing: "+D" in section 13. The text of a wrapper
-// around an Error is shown only when the wrapper names itself: fmt.Errorf adds words for the log, not for clients.
-func (h *Hub) shown(err error) string {
+// around an Error is shown only when the wrapper names itself: fmt.Errorf adds words for the log, not for clients. The error may be of anybody's making, and a nil pointer in an
+// error is a common mistake: a panic of its methods says nothing about it, and must not end the goroutine that answers the call.
+func (h *Hub) shown(err error) (more string) {
+	defer func() {
+		if v := recover(); v != nil {
+			more = h.unspeakable(err, v)
+		}
+	}()
 	var hubError *Error
 	if errors.As(err, &hubError) && hubError != nil {
 		for e := err; e != nil; e = errors.Unwrap(e) {
@@ -84,6 +93,27 @@ func (h *Hub) shown(err error) string {
 		return ""
 	}
 	return method.ErrorName(err) + ": " + err.Error()
+}
+
+// unspeakable counts and logs the panic of an error's own method, and is what may be shown instead.
+func (h *Hub) unspeakable(err error, v any) string {
+	h.rt.locals[0].counters.panics.Add(1)
+	h.rt.log.LogAttrs(context.Background(), slog.LevelError, "the error of a hub method panicked when it was asked for its text",
+		slog.String("hub", h.name), slog.String("type", fmt.Sprintf("%T", err)), slog.String("panic", fmt.Sprint(v)), slog.String("stack", string(debug.Stack())))
+	if !h.opt.DetailedErrors {
+		return ""
+	}
+	return errPanic.ErrorName() + ": " + errPanic.Error()
+}
+
+// canceled says that err is a context.Canceled, as far as it can be asked.
+func canceled(err error) (yes bool) {
+	defer func() {
+		if recover() != nil {
+			yes = false
+		}
+	}()
+	return errors.Is(err, context.Canceled)
 }
 
 // describe is text, followed by what may be shown of err.

@@ -52,8 +52,13 @@ func (h *Hub) panicked(c *Context, name string, v any) error {
 }
 
 // failureLevel is debug for what clients bring about as they like, and would fill the log with: errors that are made for them, limits that they are over, and calls that their going away or
-// cancelling has ended. call may be nil.
-func failureLevel(c *Context, call context.Context, err error) slog.Level {
+// cancelling has ended. call may be nil. An error whose own methods panic is the hub's fault.
+func failureLevel(c *Context, call context.Context, err error) (level slog.Level) {
+	defer func() {
+		if recover() != nil {
+			level = slog.LevelWarn
+		}
+	}()
 	var forClient *Error
 	if errors.As(err, &forClient) || errors.Is(err, ErrTooManyGroups) || errors.Is(err, ErrNotConnected) || errors.Is(err, ErrDisconnected) || errors.Is(err, ErrSendQueueFull) {
 		return slog.LevelDebug

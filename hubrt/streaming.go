@@ -2,7 +2,6 @@ package hubrt
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"log/slog"
 	"sync"
@@ -149,7 +148,7 @@ func (s *streaming) produce(stream *method.Stream) (whole bool) {
 	switch {
 	case s.fatal:
 		s.count(s.err, slog.LevelWarn)
-	case err == nil, s.ctx.Err() != nil && errors.Is(err, context.Canceled):
+	case err == nil, s.ctx.Err() != nil && canceled(err):
 		s.reply(s.conn.protocol().AppendCompletion(s.room(), s.id))
 	default:
 		s.fail(textRowH, err, failureLevel(s.conn.context(), s.ctx, err))
