@@ -13,7 +13,12 @@ type flow struct {
 	out     int              // under mu: bytes that are on their way to the loop
 	stalled bool             // under mu: the link has no room; it will say when it has
 	waiting ring[*streaming] // under mu: each at most once
+	gone    int              // under mu: of these: have ended meanwhile
 }
+
+// maxGone is how many streams that have ended may stay among those that wait, or as many as have not: a client that reads nothing can begin and cancel streams for as long as
+// its answers find room.
+const maxGone = 64
 
 // pass lets the next item of s through, of n bytes; false: the stream has ended meanwhile.
 func (f *flow) pass(s *streaming, n int) bool {
@@ -37,9 +42,23 @@ func (f *flow) pass(s *streaming, n int) bool {
 		<-s.pass
 		f.out -= n
 		f.admit()
+		return false
 	}
 	s.waits = 0
+	if f.gone++; f.gone > max(maxGone, f.waiting.len()/2) {
+		f.sweep()
+	}
 	return false
+}
+
+// sweep takes those out that have ended. Under mu.
+func (f *flow) sweep() {
+	for range f.waiting.len() {
+		if s, _ := f.waiting.pop(); s.waits > 0 {
+			f.waiting.push(s)
+		}
+	}
+	f.gone = 0
 }
 
 func (f *flow) open() bool { return !f.stalled && f.out < streamWindow }
@@ -52,7 +71,8 @@ func (f *flow) admit() {
 			return
 		}
 		if s.waits == 0 {
-			continue // it has ended
+			f.gone-- // it has ended
+			continue
 		}
 		f.out += s.waits
 		s.waits = 0
