@@ -29,6 +29,7 @@ import (
 	"github.com/spokehub/spoke/hubrt"
 	"github.com/spokehub/spoke/hubrt/method"
 	"github.com/spokehub/spoke/limits"
+	"github.com/spokehub/spoke/longpoll"
 	"github.com/spokehub/spoke/ws"
 )
 
@@ -38,6 +39,7 @@ type rig struct {
 	eng  *engine.Engine
 	rt   *hubrt.Runtime
 	hub  *hubrt.Hub
+	set  *endpoint.Set
 	http http1.Config
 }
 
@@ -47,7 +49,7 @@ func newRig(t testing.TB) *rig {
 	if err != nil {
 		t.Fatal(err)
 	}
-	r := &rig{t: t, eng: eng, rt: hubrt.NewRuntime(hubrt.RuntimeConfig{Loops: eng.Loops(), AppendHeader: ws.AppendHeader})}
+	r := &rig{t: t, eng: eng, rt: hubrt.NewRuntime(hubrt.RuntimeConfig{Loops: eng.Loops(), AppendHeader: ws.AppendHeader, AppendEvent: longpoll.AppendChunk})}
 	t.Cleanup(r.close)
 	r.hub, err = r.rt.NewHub("hub", nil, hubrt.Options{Rates: limits.Rates{Messages: 1e6, Bytes: 1 << 33}})
 	if err != nil {
@@ -58,12 +60,12 @@ func newRig(t testing.TB) *rig {
 			t.Fatal(err)
 		}
 	}
-	set := endpoint.NewSet(endpoint.Config{Engine: eng})
-	if _, err := set.Map("/hub", r.hub, endpoint.Options{}); err != nil {
+	r.set = endpoint.NewSet(endpoint.Config{Engine: eng})
+	if _, err := r.set.Map("/hub", r.hub, endpoint.Options{}); err != nil {
 		t.Fatal(err)
 	}
-	set.Start()
-	r.http = http1.Config{Serve: set.Serve}
+	r.set.Start()
+	r.http = http1.Config{Serve: r.set.Serve}
 	if err := r.http.Validate(); err != nil {
 		t.Fatal(err)
 	}

@@ -20,7 +20,8 @@ func (h *Hub) framed(i uint8, f Framing) uint8 { return i + uint8(f)*uint8(len(h
 func (rt *Runtime) frame(f Framing, binary bool, records []byte) *engine.Frame {
 	switch f {
 	case Events:
-		return engine.NewFrame(rt.cfg.AppendEvent(nil, records), 0)
+		const around = 32 // of one line in one chunk
+		return engine.NewFrame(rt.cfg.AppendEvent(make([]byte, 0, around+len(records)), records), 0)
 	case Raw:
 		return engine.NewFrame(append([]byte(nil), records...), 0)
 	}

@@ -62,14 +62,11 @@ func (p *Polled) Poll(w Waiter) {
 	case !p.begun:
 		p.begun = true
 		w.Answer(Answer{Status: 200, Data: true})
-	case p.bytes > 0:
-		p.waiter = w
-		p.flush()
-	case p.ended:
-		p.waiter = w
-		p.finish()
 	default:
 		p.waiter = w
+		if (p.bytes > 0 || p.ended) && !p.posted { // soon, so that the end of a client that has gone already is seen before
+			p.posted = p.loop.Post(p)
+		}
 	}
 }
 
@@ -126,7 +123,13 @@ func (p *Polled) added() {
 // Run implements engine.Task.
 func (p *Polled) Run(*engine.Loop) {
 	p.posted = false
-	p.flush()
+	switch {
+	case p.closed:
+	case p.ended:
+		p.finish()
+	default:
+		p.flush()
+	}
 }
 
 // flush answers the waiting poll with all there is.

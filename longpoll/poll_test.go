@@ -212,6 +212,9 @@ func TestPolledDrain(t *testing.T) {
 			p.Write([]byte("12345"))
 			room(true)
 			p.Poll(p.waiter("b"))
+		})
+		p.do(func() {
+			room(true)
 			p.Send(frame("123456"))
 			room(false)
 		})
