@@ -46,19 +46,44 @@ export async function runCheck(check, shared, run) {
   }
 }
 
-// Begun holds the checks that were begun before their turn, by name.
-export class Begun {
-  #runs = new Map();
+// Suite runs the checks of one client. It starts nothing before its first check: where a name pattern leaves no test of a suite, Node 20 calls `before`
+// and not `after`, and servers that nobody stops keep the process from ending.
+export class Suite {
+  #checks;
+  #start;
+  #run;
+  #started = null; // a promise
+  #runs = new Map(); // of the checks that were begun before their turn, by name
 
-  // begin starts those of the checks that mostly wait; run(check) runs one.
-  begin(checks, run) {
-    for (const check of checks.filter((c) => c.background)) {
-      const running = run(check);
+  // start makes ready what the checks share; run(check, shared) runs one.
+  constructor(checks, start, run) {
+    this.#checks = checks;
+    this.#start = start;
+    this.#run = run;
+  }
+
+  // run runs a check. The first begins those that mostly wait, too.
+  async run(check) {
+    this.#started ??= this.#begin();
+    const shared = await this.#started;
+    return this.#runs.get(check.name) ?? this.#run(check, shared);
+  }
+  async #begin() {
+    const shared = await this.#start();
+    for (const check of this.#checks.filter((c) => c.background)) {
+      const running = this.#run(check, shared);
       running.catch(() => {}); // its own test tells
       this.#runs.set(check.name, running);
     }
+    return shared;
   }
-  of(check) {
-    return this.#runs.get(check.name);
+
+  // stop calls stop(shared) if anything has been started, after all that was begun: a run of some checks only would otherwise take the server from clients of
+  // others, which try for long to come back to it.
+  async stop(stop) {
+    const shared = await this.#started?.catch(() => null); // a failure to start has been told by each test
+    if (!shared) return;
+    await Promise.allSettled(this.#runs.values());
+    await stop(shared);
   }
 }

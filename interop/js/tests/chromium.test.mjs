@@ -1,11 +1,11 @@
 // The official client in Chromium, with both protocols, from a page of the server's own origin.
 import { createRequire } from "node:module";
-import { after, before, describe, test } from "node:test";
+import { after, describe, test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { checks } from "../lib/checks.js";
 import { launch, withoutChromium } from "../lib/chromium.mjs";
 import { protocols } from "../lib/clients.mjs";
-import { Begun, runCheck, Servers } from "../lib/run-check.mjs";
+import { runCheck, Servers, Suite } from "../lib/run-check.mjs";
 
 const require = createRequire(import.meta.url);
 const { version } = require("@microsoft/signalr/package.json");
@@ -35,11 +35,17 @@ async function inPage({ name, url, protocol }) {
 
 for (const protocol of protocols) {
   describe(`JavaScript ${version} in Chromium, ${protocol}`, withoutChromium, () => {
-    let browser;
-    let shared;
-    const begun = new Begun();
-    const run = (check) =>
-      runCheck(check, shared, async (url, control) => {
+    const start = async () => {
+      const servers = await Servers.start();
+      try {
+        return { servers, browser: await launch() };
+      } catch (error) {
+        await servers.stop();
+        throw error;
+      }
+    };
+    const run = (check, { servers, browser }) =>
+      runCheck(check, servers, async (url, control) => {
         const context = await browser.newContext();
         try {
           const page = await context.newPage();
@@ -55,14 +61,13 @@ for (const protocol of protocols) {
           await context.close();
         }
       });
-    before(async () => {
-      [browser, shared] = await Promise.all([launch(), Servers.start()]);
-      begun.begin(checks, run);
-    });
-    after(async () => {
-      await browser?.close();
-      await shared?.stop();
-    });
-    for (const check of checks) test(check.name, { timeout: 120_000 }, () => begun.of(check) ?? run(check));
+    const suite = new Suite(checks, start, run);
+    after(() =>
+      suite.stop(async ({ servers, browser }) => {
+        await browser.close();
+        await servers.stop();
+      }),
+    );
+    for (const check of checks) test(check.name, { timeout: 120_000 }, () => suite.run(check));
   });
 }
