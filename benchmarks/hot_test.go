@@ -6,6 +6,7 @@
 //	arguments                  codec: BenchmarkBind, BenchmarkBindAny; hubrt/method: BenchmarkBind
 //	completion                 codec: BenchmarkAppendResult, BenchmarkAppendResultPacked
 //	dispatch inline, by worker hubrt: BenchmarkCall; hubrt/method: BenchmarkCall, BenchmarkLookup
+//	stream item                BenchmarkStream, in hot_stream_test.go
 //	broadcast per recipient    hubrt: BenchmarkBroadcast; engine: BenchmarkFanOut
 //	tick of a million stamps   engine: BenchmarkDeadlines
 //	post to a loop             engine: BenchmarkPost

@@ -172,14 +172,6 @@ func (r *result) measure(ctx context.Context, hub *slow, up *uploader, other *ca
 	begin := time.Now()
 	part := max(int64(float64(r.cfg.rate)*mib*r.cfg.phase.Seconds())/int64(r.cfg.item), 1)
 	for left := total - first; left > 0; left -= part {
-		for hub.taken.Load() < up.sent.Load() { // what waits in the kernel is not rest yet
-			if _, err := other.call(); err != nil {
-				return err
-			}
-			if ctx.Err() != nil {
-				return ctx.Err()
-			}
-		}
 		calls = calls[:0]
 		for end := time.Now().Add(r.cfg.phase / 4); time.Now().Before(end); {
 			d, err := other.call()
@@ -193,14 +185,23 @@ func (r *result) measure(ctx context.Context, hub *slow, up *uploader, other *ca
 		sent := make(chan error, 1)
 		go func() { sent <- up.send(min(part, left)) }()
 		var err error
-		for done := false; !done; {
+		for done := false; !done || err == nil && hub.taken.Load() < up.sent.Load(); { // while anything waits, in the kernel or here, the upload is under way
 			d, failed := other.call()
 			if failed != nil {
 				up.nc.Close()
-				<-sent
+				if !done {
+					<-sent
+				}
 				return failed
 			}
 			calls = note(calls, d)
+			if failed := ctx.Err(); failed != nil {
+				up.nc.Close()
+				if !done {
+					<-sent
+				}
+				return failed
+			}
 			select {
 			case err = <-sent:
 				done = true
