@@ -27,7 +27,7 @@ func connect(addr, protocol string) (net.Conn, error) {
 		return nil, err
 	}
 	if err := shake(nc, protocol); err != nil {
-		nc.Close()
+		_ = nc.Close()
 		return nil, err
 	}
 	return nc, nil

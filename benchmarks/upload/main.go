@@ -1,7 +1,7 @@
 // Command upload streams a gibibyte from a client that sends as fast as it can to a hub that is slow, and says what that does to the server's memory and to another
 // client's latency. It fails when an item is lost, doubled, out of order or changed, when memory grows, and with -latency when the other client's calls take longer.
 //
-//	go run ./benchmarks/upload [-size 1024] [-rate 8] [-protocol json] [-latency 10]
+//	go run ./benchmarks/upload [-size 1024] [-rate 4] [-protocol json] [-latency 10]
 //
 // Server and clients are one process, and their connections share one event loop: what one client does to another is most there.
 package main
@@ -29,7 +29,7 @@ func main() {
 
 // command runs the program with its arguments, without the name.
 func command(ctx context.Context, args []string, out, help io.Writer) error {
-	cfg := config{size: 1024, item: 16 << 10, rate: 8, protocol: messagePack, phase: time.Second, latency: 10}
+	cfg := config{size: 1024, item: 16 << 10, rate: 4, protocol: messagePack, phase: time.Second, latency: 10}
 	fs := flag.NewFlagSet("upload", flag.ContinueOnError)
 	fs.SetOutput(help)
 	fs.IntVar(&cfg.size, "size", cfg.size, "MiB to upload")

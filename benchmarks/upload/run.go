@@ -131,13 +131,13 @@ func run(ctx context.Context, cfg config) (r *result, err error) {
 	if err != nil {
 		return nil, err
 	}
-	defer up.nc.Close()
+	defer func() { _ = up.nc.Close() }()
 	other, err := newCaller(addr.String())
 	if err != nil {
 		return nil, err
 	}
-	defer other.nc.Close()
-	unblock := context.AfterFunc(ctx, func() { up.nc.Close(); other.nc.Close() })
+	defer func() { _ = other.nc.Close() }()
+	unblock := context.AfterFunc(ctx, func() { _, _ = up.nc.Close(), other.nc.Close() })
 	defer unblock()
 	r = &result{cfg: cfg}
 	if err := r.measure(ctx, hub, up, other); err != nil {
@@ -188,7 +188,7 @@ func (r *result) measure(ctx context.Context, hub *slow, up *uploader, other *ca
 		for done := false; !done || err == nil && hub.taken.Load() < up.sent.Load(); { // while anything waits, in the kernel or here, the upload is under way
 			d, failed := other.call()
 			if failed != nil {
-				up.nc.Close()
+				_ = up.nc.Close()
 				if !done {
 					<-sent
 				}
@@ -196,7 +196,7 @@ func (r *result) measure(ctx context.Context, hub *slow, up *uploader, other *ca
 			}
 			calls = note(calls, d)
 			if failed := ctx.Err(); failed != nil {
-				up.nc.Close()
+				_ = up.nc.Close()
 				if !done {
 					<-sent
 				}
