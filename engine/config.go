@@ -27,7 +27,8 @@ type Config struct {
 	// Loops is the number of event loops, each a goroutine; default GOMAXPROCS, at most 1,024.
 	Loops int
 	// Outbound is the number of bytes that may wait to go out per connection beyond the frame being written, before the
-	// connection counts as slow; default 64 KiB. Being over it costs nothing at once: see SendTimeout and OnDrain.
+	// connection counts as slow; default 64 KiB. Being over it costs nothing at once: see SendTimeout and OnDrain. Half of
+	// OwnedMax and half of FramesMax count alike, which small pieces reach with fewer bytes.
 	Outbound int
 	// OutboundMax is the hard cap in bytes that wait per connection; default 64 MiB. A connection that has more when the next
 	// piece comes is reset at once with OutboundOverflow, so that it holds at most the cap and one piece. Shared frames count

@@ -86,8 +86,8 @@ func (c *Conn) Buffered() int {
 	return 0
 }
 
-// Over reports that the connection is over its outbound cap: so many bytes wait behind the piece that is being written, or have not yet fallen to half of the
-// cap since they did. Then the handler is owed OnDrain, unless the connection ends first; so who produces bytes for it can stop here and go on there.
+// Over reports that the connection is over its outbound cap: so many bytes wait behind the piece that is being written, or half of what OwnedMax or FramesMax
+// allow, or they have not yet fallen to half of that since they did. Then the handler is owed OnDrain, unless the connection ends first; so who produces bytes for it can stop here and go on there.
 func (c *Conn) Over() bool { return c.flags&flagOver != 0 }
 
 // admit checks the hard caps before a piece is added: at most the cap and one piece wait.
@@ -111,7 +111,7 @@ func (c *Conn) queued(o *outQueue) {
 	l := c.loop
 	if c.flags&flagBlocked == 0 {
 		l.markDirty(c)
-		if o.bytes >= flushAt {
+		if o.bytes >= flushAt || l.crowds(o, 2) {
 			l.flush(c)
 		}
 	}
@@ -122,13 +122,28 @@ func (c *Conn) queued(o *outQueue) {
 
 // overCap starts the send timeout when the connection is over the outbound cap.
 func (l *Loop) overCap(c *Conn, o *outQueue) {
-	if c.flags&(flagOver|flagDead|flagClosing) != 0 || o.beyond() <= l.engine.cfg.Outbound {
+	if c.flags&(flagOver|flagDead|flagClosing) != 0 || o.beyond() <= l.engine.cfg.Outbound && !l.crowds(o, 2) {
 		return
 	}
 	c.flags |= flagOver
 	o.progress = l.now
 	o.stalled = int32(len(l.stalled))
 	l.stalled = append(l.stalled, c)
+}
+
+// crowds reports that behind the piece that is being written a queue has more than a part of what the hard caps allow of buffers or of pieces, however few bytes they
+// hold: a small copy between frames takes a buffer of tailSize.
+func (l *Loop) crowds(o *outQueue, part int) bool {
+	cfg := &l.engine.cfg
+	if o.len() > cfg.FramesMax/part {
+		return true
+	}
+	limit := cfg.OwnedMax / part
+	if o.owned <= limit {
+		return false
+	}
+	first := o.pieces[o.head].own
+	return first == nil || o.owned-cap(first.b) > limit
 }
 
 // unstall takes c off the list of those over the cap.
@@ -309,7 +324,7 @@ func (l *Loop) drained(c *Conn) {
 		return
 	}
 	if c.out != nil {
-		if c.out.beyond() > l.engine.cfg.Outbound/2 {
+		if c.out.beyond() > l.engine.cfg.Outbound/2 || l.crowds(c.out, 4) {
 			return
 		}
 		l.unstall(c)

@@ -28,6 +28,9 @@ var outputClauses = []clause{
 		cfg.OwnedMax, cfg.OutboundMax, cfg.Outbound = 1<<16, 1<<16, 1<<16
 	}, run: testLargePiece},
 	{name: "output/a healthy reader in a burst of 24 MB", run: testBurst},
+	{name: "output/a healthy reader of small frames and copies in turn", run: testTurns},
+	{name: "output/over the cap by the buffers of copies", tune: func(cfg *Config) { cfg.Outbound, cfg.OwnedMax = 8<<20, 1<<20 }, run: testCrowded(true)},
+	{name: "output/over the cap by frames", tune: func(cfg *Config) { cfg.Outbound, cfg.FramesMax = 8<<20, 1000 }, run: testCrowded(false)},
 	{name: "output/stalled readers cost their caps", tune: func(cfg *Config) { cfg.OutboundMax = 1 << 20 }, run: testStalledReaders},
 	{name: "output/churn racing with broadcasts", run: testChurn},
 }
@@ -308,6 +311,68 @@ func testBurst(t *testing.T, w *world) {
 	})
 	if _, err := io.CopyN(io.Discard, p, 400*60_000); err != nil {
 		t.Fatal(err)
+	}
+}
+
+// testTurns queues what takes little room in the kernel and much more of our own: each copy behind a frame has a buffer.
+func testTurns(t *testing.T, w *world) {
+	const turns = 1900 // under flushAt bytes together, so that nothing but the number of buffers has them leave early
+	frame, small := NewFrame(make([]byte, 20), 0), make([]byte, 10)
+	p := w.connect(func(c *Conn) Handler {
+		for range turns {
+			c.Send(frame)
+			c.Write(small)
+		}
+		return &probe{}
+	})
+	if _, err := io.CopyN(io.Discard, p, turns*30); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// testCrowded queues small pieces for a peer that does not read, as long as there is room: there must be none any more before a hard cap is reached,
+// and again once the peer has read.
+func testCrowded(copies bool) func(t *testing.T, w *world) {
+	return func(t *testing.T, w *world) {
+		drained := make(chan struct{}, 10)
+		refs := make(chan Ref, 1)
+		p := w.connect(func(c *Conn) Handler {
+			refs <- c.Ref()
+			return &probe{drain: func(*Conn) { drained <- struct{}{} }}
+		})
+		r := await(t, refs, "the connection")
+		frame, small := NewFrame(make([]byte, 20), 0), make([]byte, 10)
+		const first = 4 << 20 // more than the kernel takes
+		sent := first
+		on(t, r.Loop(), func() {
+			c := r.Conn()
+			c.Send(NewFrame(make([]byte, first), 0))
+			for i := 0; i < 10_000 && !c.Over(); i++ {
+				c.Send(frame)
+				if sent += 20; copies {
+					c.Write(small)
+					sent += 10
+				}
+			}
+			switch {
+			case c.Closed():
+				t.Error("the connection was reset while there seemed to be room")
+			case !c.Over():
+				t.Error("there is room for 10,000 pieces and more")
+			}
+		})
+		if t.Failed() {
+			return
+		}
+		if _, err := io.CopyN(io.Discard, p, int64(sent)); err != nil {
+			t.Fatal(err)
+		}
+		await(t, drained, "OnDrain")
+		on(t, r.Loop(), func() {
+			if r.Conn().Over() {
+				t.Error("over the cap when all has been read")
+			}
+		})
 	}
 }
 
