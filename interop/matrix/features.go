@@ -10,6 +10,7 @@ var sections = []section{
 	{"Connections", []string{
 		"connects with negotiate",
 		"connects without negotiate",
+		"a hub that does not speak the client's protocol refuses the handshake",
 		"the connected event calls the client before its first answer",
 		"a connected event that fails ends the connection for good",
 		"stop ends the connection without an error, and start begins anew",
@@ -18,6 +19,7 @@ var sections = []section{
 		"a drain lets running calls finish, then closes with leave to reconnect",
 		"reconnects when TCP is cut",
 		"without automatic reconnect, a cut ends the connection; start begins anew",
+		"stateful reconnect: a cut loses nothing, and no one notices",
 		"pings keep an idle connection on both sides",
 		"a server that falls silent is given up",
 		"a client that falls silent is closed with leave to reconnect",

@@ -16,6 +16,14 @@ var reasons = []reason{
 		"Client results came with release 7.0 (wire contract, sections 1 and 15); an older client does not answer.",
 	},
 	{
+		[]string{"JavaScript 3.", "JavaScript 6.", "Java "}, "stateful reconnect: ",
+		"Stateful reconnect came with release 8.0 (wire contract, sections 1 and 18); older clients, and the Java client, which has none, do not ask for it.",
+	},
+	{
+		[]string{"JavaScript 3."}, "a hub that does not speak",
+		"The 3.1 client throws a refused handshake (wire contract, section 9) out of its socket's event handler, which ends a Node process: its application cannot handle it.",
+	},
+	{
 		[]string{"Java "}, "reconnects when TCP is cut",
 		"The Java client has no automatic reconnect, so leave to reconnect (wire contract, section 16) means nothing to it: its application calls start, as in the next line.",
 	},

@@ -6,8 +6,8 @@ const require = createRequire(import.meta.url);
 // Packages of a client and of its MessagePack protocol, and what later clients can and this one cannot.
 const packages = [
   { name: "@microsoft/signalr", messagePack: "@microsoft/signalr-protocol-msgpack", lacks: [] },
-  { name: "signalr-6.0", messagePack: "signalr-protocol-msgpack-6.0", lacks: ["client results"] },
-  { name: "signalr-3.1", messagePack: "signalr-protocol-msgpack-3.1", lacks: ["client results"] },
+  { name: "signalr-6.0", messagePack: "signalr-protocol-msgpack-6.0", lacks: ["client results", "stateful reconnect"] },
+  { name: "signalr-3.1", messagePack: "signalr-protocol-msgpack-3.1", lacks: ["client results", "stateful reconnect", "handshake errors"] },
 ];
 
 export const protocols = ["JSON", "MessagePack"];

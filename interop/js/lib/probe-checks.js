@@ -1,5 +1,5 @@
 // Checks against the probe hubs: typed values, error texts, events of a connection, timeouts. checks.js says what a check is.
-import { build, fails, listen, patient, reconnecting, same, watchEnds } from "./blocks.js";
+import { build, builder, fails, listen, patient, reconnecting, same, watchEnds } from "./blocks.js";
 
 export const probeChecks = [
   {
@@ -84,6 +84,16 @@ export const probeChecks = [
         /^Failed to invoke 'Echo' due to an error on the server\. InvalidDataException: Invocation provides 0 argument\(s\) but target expects 1\.$/,
       );
       await c.stop();
+    },
+  },
+  {
+    name: "a hub that does not speak the client's protocol refuses the handshake",
+    probe: true,
+    needs: "handshake errors",
+    async run({ client, json, url }) {
+      const c = build(client, url, {}, json ? "messagepackonly" : "jsononly");
+      await fails(c.start(), (message) => message.includes(`The protocol '${json ? "json" : "messagepack"}' is not supported.`));
+      same(c.state, "Disconnected", "state");
     },
   },
   {
@@ -173,6 +183,30 @@ export const probeChecks = [
       c.keepAliveIntervalInMilliseconds = 3_600_000;
       await fails(ends.reconnecting.then((error) => Promise.reject(error)), /Connection closed with an error\.$/);
       await patient(ends.reconnected, "the client to be back");
+      await c.stop();
+    },
+  },
+  {
+    name: "stateful reconnect: a cut loses nothing, and no one notices",
+    probe: true,
+    cable: true,
+    needs: "stateful reconnect",
+    async run({ client, url, control }) {
+      const c = builder(client, url, {}, "probe").withStatefulReconnect().withAutomaticReconnect().build();
+      const ends = watchEnds(c);
+      const inbox = listen(c);
+      await c.start();
+      const before = c.connectionId;
+      for (let round = 0; round < 5; round++) {
+        const calls = Array.from({ length: 50 }, (_, i) => c.invoke("Echo", `${round}.${i}`));
+        const called = c.invoke("CallMany", 50);
+        await control.cut();
+        same(await patient(Promise.all(calls), "the answers"), Array.from({ length: 50 }, (_, i) => `${round}.${i}`), "the answers");
+        await patient(called, "the end of CallMany");
+        same(await inbox.next(50), Array.from({ length: 50 }, (_, i) => i + 1), "the server's calls");
+        await patient(c.invoke("Echo", "back"), "the connection to be back"); // the client tries once to come back: the next cut must not meet it on its way
+      }
+      same([c.connectionId, ends.reconnects], [before, 0], "connection id, and reconnects of the other kind");
       await c.stop();
     },
   },

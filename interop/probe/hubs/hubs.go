@@ -37,6 +37,8 @@ func paths() []mapped {
 		{"/expiring", Probe{}, nil},
 		{"/parallel", Probe{}, func(o *spoke.HubOptions) { o.MaxParallelCalls = 3 }},
 		{"/keepalive", Probe{}, func(o *spoke.HubOptions) { o.KeepAliveInterval = time.Second }},
+		{"/jsononly", Probe{}, func(o *spoke.HubOptions) { o.Protocols = []spoke.Protocol{spoke.JSON} }},
+		{"/messagepackonly", Probe{}, func(o *spoke.HubOptions) { o.Protocols = []spoke.Protocol{spoke.MessagePack} }},
 		{"/idle", Probe{}, func(o *spoke.HubOptions) { o.KeepAliveInterval, o.ClientTimeout = time.Second, 5*time.Second }},
 		{"/clienttimeout", Probe{}, func(o *spoke.HubOptions) { o.ClientTimeout = 2 * time.Second }},
 		{"/handshake", Probe{}, func(o *spoke.HubOptions) { o.HandshakeTimeout = 2 * time.Second }},

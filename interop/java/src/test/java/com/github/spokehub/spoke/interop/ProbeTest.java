@@ -112,6 +112,16 @@ abstract class ProbeTest extends StreamTest {
     }
 
     @Test
+    @DisplayName("a hub that does not speak the client's protocol refuses the handshake")
+    void refusedHandshake() {
+        boolean json = protocol() == null;
+        HubConnection c = build(probe.url + (json ? "messagepackonly" : "jsononly"));
+        String error = failure(c.start());
+        assertTrue(error.contains("The protocol '" + (json ? "json" : "messagepack") + "' is not supported."), error);
+        assertEquals(HubConnectionState.DISCONNECTED, c.getConnectionState());
+    }
+
+    @Test
     @DisplayName("the connected event calls the client before its first answer")
     void connectedEvent() throws Exception {
         HubConnection c = build(probe.url + "welcome");
