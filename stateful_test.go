@@ -21,6 +21,7 @@ import (
 
 	"github.com/spokehub/spoke"
 	"github.com/spokehub/spoke/auth"
+	"github.com/spokehub/spoke/codec"
 	"github.com/spokehub/spoke/internal/hubtest"
 )
 
@@ -317,9 +318,26 @@ func TestStatefulCuts(t *testing.T) {
 			t.Fatalf("%s: %v", cutsVariable, err)
 		}
 	}
+	for _, p := range []codec.Protocol{codec.JSON, codec.MessagePack} {
+		t.Run(p.Name(), func(t *testing.T) {
+			t.Parallel()
+			testCuts(t, p, cuts)
+		})
+	}
+}
+
+func testCuts(t *testing.T, p codec.Protocol, cuts int) {
 	statefulServers(t, func(t *testing.T, srv *spoke.Server, h *counting, addr string) {
-		c, token := agree(t, addr)
-		m := &player{first: 1, expected: 1}
+		token := negotiate(t, addr, asked)
+		c, err := open(t, addr, token)
+		if err != nil {
+			t.Fatal(err)
+		}
+		c.Protocol = p
+		if err := c.HandshakeOf(2); err != nil {
+			t.Fatal(err)
+		}
+		m := &player{codec: p, first: 1, expected: 1}
 		m.life(c, nil)
 		made := 0
 		for made < cuts {
@@ -331,6 +349,7 @@ func TestStatefulCuts(t *testing.T) {
 			wire.read.Store(int64(rand.IntN(3000)))
 			wire.write.Store(int64(rand.IntN(3000)))
 			c := hubtest.Bare(wire)
+			c.Protocol = p
 			made++
 			if err := c.Upgrade("/h?id=" + token); err != nil {
 				if !wire.over.Load() { // the server must not turn a client away that has a right to come back
@@ -344,10 +363,10 @@ func TestStatefulCuts(t *testing.T) {
 			}
 			_ = nc.Close()
 		}
-		c, err := open(t, addr, token)
-		if err != nil {
+		if c, err = open(t, addr, token); err != nil {
 			t.Fatal(err)
 		}
+		c.Protocol = p
 		last := m.calls
 		m.life(c, &last)
 		if m.fault != nil {
@@ -374,10 +393,49 @@ func TestStatefulCuts(t *testing.T) {
 	})
 }
 
+// TestStatefulLongReplay: a client comes back to thousands of small messages, broadcasts and its own in turn, and gets them all.
+func TestStatefulLongReplay(t *testing.T) {
+	t.Parallel()
+	statefulServers(t, func(t *testing.T, _ *spoke.Server, _ *counting, addr string) {
+		token := negotiate(t, addr, asked)
+		const calls = 1500
+		for life := range 2 {
+			c, err := open(t, addr, token)
+			if err != nil {
+				t.Fatal(err)
+			}
+			c.Protocol = codec.MessagePack
+			if life == 0 {
+				if err := c.HandshakeOf(2); err != nil {
+					t.Fatal(err)
+				}
+			} else if m := next(t, c); m.Type != 9 || m.SequenceID != 1 {
+				t.Fatalf("got %+v, want Sequence 1", m)
+			}
+			for got := 0; got < 3*calls; {
+				if life == 0 && got%3 == 0 {
+					rec, err := c.Protocol.AppendInvocation(nil, "1", "Go", []any{got})
+					if err == nil {
+						err = c.Record(rec)
+					}
+					if err != nil {
+						t.Fatal(err)
+					}
+				}
+				if m := next(t, c); m.Type != 8 {
+					got++
+				}
+			}
+			reset(t, c)
+		}
+	})
+}
+
 // player is a client that keeps to wire contract, section 18.
 type player struct {
+	codec                 codec.Protocol
 	calls                 int
-	sent                  []string // not acknowledged
+	sent                  [][]byte // not acknowledged
 	first                 int64    // number of the first of them
 	expected, done, acked int64
 	messages, results     []int
@@ -387,13 +445,13 @@ type player struct {
 // life plays on one WebSocket until it is cut; with until, until all has come.
 func (p *player) life(c *hubtest.Client, until *int) {
 	waits := p.calls > 0 || until != nil || p.expected > 1 // for Sequence
-	repeated := append([]string(nil), p.sent...)
+	repeated := append([][]byte(nil), p.sent...)
 	if waits {
-		if c.Write(fmt.Sprintf(`{"type":9,"sequenceId":%d}`, p.first)) != nil {
+		if c.Record(p.codec.AppendSequence(nil, p.first)) != nil {
 			return
 		}
 		for _, rec := range repeated {
-			if c.Write(rec) != nil {
+			if c.Record(rec) != nil {
 				return
 			}
 		}
@@ -404,10 +462,14 @@ func (p *player) life(c *hubtest.Client, until *int) {
 	}
 	for p.fault == nil {
 		if p.calls < most && p.calls-len(p.results) < 8 {
-			rec := fmt.Sprintf(`{"type":1,"invocationId":"%d","target":"Go","arguments":[%d]}`, p.calls, p.calls)
+			rec, err := p.codec.AppendInvocation(nil, strconv.Itoa(p.calls), "Go", []any{p.calls})
+			if err != nil {
+				p.fault = err
+				return
+			}
 			p.calls++
 			p.sent = append(p.sent, rec)
-			if c.Write(rec) != nil {
+			if c.Record(rec) != nil {
 				return
 			}
 		}
@@ -421,7 +483,7 @@ func (p *player) life(c *hubtest.Client, until *int) {
 		p.take(&m, &waits)
 		if p.done >= p.acked+5 {
 			p.acked = p.done
-			if c.Write(fmt.Sprintf(`{"type":8,"sequenceId":%d}`, p.acked)) != nil {
+			if c.Record(p.codec.AppendAck(nil, p.acked)) != nil {
 				return
 			}
 		}

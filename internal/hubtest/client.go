@@ -1,4 +1,4 @@
-// Package hubtest has a small SignalR client for tests: JSON over one WebSocket, blocking, strict about what the server sends.
+// Package hubtest has a small SignalR client for tests: one WebSocket, blocking, strict about what the server sends. It speaks JSON, and reads MessagePack if told to.
 package hubtest
 
 import (
@@ -17,6 +17,8 @@ import (
 	"sync"
 	"time"
 	"unicode/utf8"
+
+	"github.com/spokehub/spoke/codec"
 )
 
 // Message is a hub message as it came.
@@ -39,6 +41,9 @@ func (c *Closed) Error() string { return "closed by the server with code " + str
 // Client is one connection. Reading is for one goroutine, writing for any.
 type Client struct {
 	Conn net.Conn
+	// Protocol is the hub protocol of what Next reads and Record writes; nil: JSON. Constant once the handshake has been sent.
+	Protocol codec.Protocol
+
 	r    *bufio.Reader
 	mu   sync.Mutex // writes
 	out  []byte     // under mu
@@ -109,8 +114,15 @@ func (c *Client) Upgrade(path string, header ...string) error {
 }
 
 // Handshake sends the hub handshake and waits for a good answer.
-func (c *Client) Handshake() error {
-	if err := c.Write(`{"protocol":"json","version":1}`); err != nil {
+func (c *Client) Handshake() error { return c.HandshakeOf(1) }
+
+// HandshakeOf is Handshake with a version of the hub protocol. It is answered in a message of the protocol's kind.
+func (c *Client) HandshakeOf(version int) error {
+	name := codec.JSON.Name()
+	if c.Protocol != nil {
+		name = c.Protocol.Name()
+	}
+	if err := c.Write(fmt.Sprintf(`{"protocol":%q,"version":%d}`, name, version)); err != nil {
 		return err
 	}
 	p, err := c.frame()
@@ -225,6 +237,9 @@ func (c *Client) Next() (Message, error) {
 
 // parse takes a payload apart; as official clients do, it refuses one that does not hold whole records.
 func (c *Client) parse(p []byte) error {
+	if c.binary() {
+		return c.unpack(p)
+	}
 	for len(p) > 0 {
 		rec, rest, ok := bytes.Cut(p, []byte{0x1e})
 		if !ok {
@@ -242,7 +257,58 @@ func (c *Client) parse(p []byte) error {
 	return nil
 }
 
-// frame reads the next text message; pings are answered.
+// unpack is parse for MessagePack; values become JSON.
+func (c *Client) unpack(p []byte) error {
+	for len(p) > 0 {
+		rec, n, err := c.Protocol.Next(p, 0)
+		if err == nil && n == 0 {
+			err = errors.New("a message holds a part of a record")
+		}
+		var r codec.Message
+		if err == nil {
+			err = c.Protocol.Decode(rec, &r)
+		}
+		if err != nil {
+			return fmt.Errorf("%x: %w", p, err)
+		}
+		p = p[n:]
+		m := Message{
+			Type: int(r.Kind), InvocationID: string(r.ID), Target: string(r.Target), AllowReconnect: r.AllowReconnect, SequenceID: r.SequenceID,
+		}
+		if r.HasError {
+			text := string(r.Error)
+			m.Error = &text
+		}
+		if r.HasResult {
+			err = c.Protocol.Bind(r.Payload, &m.Result)
+		}
+		for value, rest, ok := c.Protocol.NextValue(r.Args); ok && err == nil; value, rest, ok = c.Protocol.NextValue(rest) {
+			var arg json.RawMessage
+			err = c.Protocol.Bind(value, &arg)
+			m.Arguments = append(m.Arguments, arg)
+		}
+		if err != nil {
+			return fmt.Errorf("%x: %w", rec, err)
+		}
+		if r.Kind != codec.Ping {
+			c.in = append(c.in, m)
+		}
+	}
+	return nil
+}
+
+func (c *Client) binary() bool { return c.Protocol != nil && c.Protocol.Binary() }
+
+// Record sends one encoded record of the protocol, its framing included.
+func (c *Client) Record(record []byte) error {
+	op := byte(1)
+	if c.binary() {
+		op = 2
+	}
+	return c.Raw(op, record)
+}
+
+// frame reads the next message; pings are answered.
 func (c *Client) frame() ([]byte, error) {
 	for {
 		_ = c.Conn.SetReadDeadline(time.Now().Add(Timeout))
@@ -252,8 +318,16 @@ func (c *Client) frame() ([]byte, error) {
 		}
 		switch op {
 		case 1:
+			if c.binary() {
+				return nil, fmt.Errorf("an unexpected text message: %q", p)
+			}
 			if !utf8.Valid(p) {
 				return nil, fmt.Errorf("a text message is not UTF-8: %q", p)
+			}
+			return p, nil
+		case 2:
+			if !c.binary() {
+				return nil, fmt.Errorf("an unexpected binary message: %x", p)
 			}
 			return p, nil
 		case 8:
