@@ -15,10 +15,11 @@ type Stream struct {
 func StreamHead(dst []byte, date string, plain bool) []byte {
 	dst = append(dst, "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nCache-Control: no-cache,no-store\r\nContent-Encoding: identity\r\nDate: "...)
 	dst = append(dst, date...)
+	dst = append(dst, "\r\nPragma: no-cache\r\nConnection: close\r\n"...) // else a client's pool would take the connection, which ends with the stream, for its next request
 	if plain {
-		return append(dst, "\r\nPragma: no-cache\r\nConnection: close\r\n\r\n"+Hello...)
+		return append(dst, "\r\n"+Hello...)
 	}
-	dst = append(dst, "\r\nPragma: no-cache\r\nTransfer-Encoding: chunked\r\n\r\n"...)
+	dst = append(dst, "Transfer-Encoding: chunked\r\n\r\n"...)
 	return appendChunk(dst, []byte(Hello))
 }
 

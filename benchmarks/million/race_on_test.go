@@ -3,4 +3,4 @@
 package main
 
 // simulatedConnections are fewer under the race detector, which makes attaching them ten times slower.
-const simulatedConnections = 3000
+const simulatedConnections = 8000
