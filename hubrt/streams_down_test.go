@@ -436,8 +436,8 @@ func TestStreamSlowReader(t *testing.T) {
 					if after := k.count(); after < reads || after > reads+before+1000 {
 						t.Errorf("%d items were made for %d that were read", after, reads)
 					}
-					for id, count := range counts { // each has had its turn; what was made before is spread as it came
-						if n > 1 && count < reads/n/4 {
+					for id, count := range counts { // each has had its turns; how many is for Go's scheduler to say, before and now
+						if n > 1 && count < reads/n/20 {
 							t.Errorf("stream %d has sent %d items of %d", id, count, reads)
 						}
 					}
