@@ -163,7 +163,7 @@ func (r *registry) claimRequested(t token, q *requested) bool {
 		return false
 	}
 	r.unpark(s, k)
-	q.token, q.id, q.early = t, k.id, k.early
+	q.token, q.id, q.early, q.stateful = t, k.id, k.early, k.stateful
 	if s.asking == nil {
 		s.asking = make(map[token]*requested)
 	}

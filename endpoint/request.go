@@ -17,6 +17,7 @@ type requested struct {
 	id        hubrt.ID
 	user      *auth.Identity // who the connection is for
 	transport Transports     // ServerSentEvents or LongPolling
+	stateful  bool           // the client has been told that it may come back, as it could with a WebSocket
 	loop      *engine.Loop
 	early     [][]byte // loop: what was sent before there was a transport
 	waiting   []func() // loop: requests that came before the connection was begun
@@ -39,7 +40,7 @@ type carrier interface {
 // begin makes the hub connection. The carrier has begun.
 func (q *requested) begin(c carrier, framing hubrt.Framing, remote hubrt.Peer) {
 	q.carrier = c
-	remote.ID, remote.User, remote.Framing = q.id, q.user, framing
+	remote.ID, remote.User, remote.Framing, remote.Acks = q.id, q.user, framing, q.stateful
 	remote.Transport, remote.Binary = hubrt.ServerSentEvents, false
 	if q.transport == LongPolling {
 		remote.Transport, remote.Binary = hubrt.LongPolling, true

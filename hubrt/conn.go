@@ -20,6 +20,8 @@ type Peer struct {
 	Binary    bool    // the transport can carry binary messages
 	// Keeper, if not nil, says that the client has agreed to stateful reconnect, if its handshake does, too.
 	Keeper Keeper
+	// Acks says the same of a client that cannot come back, since its transport has no way to: what it sends is counted and acknowledged, and nothing is kept for it.
+	Acks bool
 }
 
 // state is how far a connection has come. It only grows.
@@ -97,7 +99,7 @@ func (c *Conn) Begin(h *Hub, link Link, p Peer) {
 	c.link, c.shard = link, s
 	c.id, c.transport, c.framing = p.ID, p.Transport, p.Framing
 	c.setUser(p.User)
-	if p.Keeper != nil {
+	if p.Keeper != nil || p.Acks {
 		c.link = &resumable{conn: c, keeper: p.Keeper, link: link}
 	}
 	var fits bool

@@ -17,9 +17,9 @@ type Keeper interface {
 // and keeps what is counted, and stays when the transport goes. A connection without the agreement has none, and costs nothing more. Loop only.
 type resumable struct {
 	conn   *Conn
-	keeper Keeper
-	link   Link // the transport's; nil: away
-	agreed bool // the handshake was of version 2
+	keeper Keeper // nil: nobody may come back, and all that is done is to count and acknowledge
+	link   Link   // the transport's; nil: away
+	agreed bool   // the handshake was of version 2, and there is a keeper
 
 	waiting bool // replies wait for the client's acknowledgement
 	out     backlog
@@ -50,8 +50,11 @@ func (c *Conn) agree(version int) {
 	switch {
 	case r == nil:
 	case version == maxVersion:
-		r.agreed = true
 		r.expected = 1
+		if r.keeper == nil { // the reference keeps what it sends here, too, until there is an Ack; but nobody could ever ask for it
+			return
+		}
+		r.agreed = true
 		r.out.begin(&c.shard.local.ledger, c.protocol().Protocol)
 	default:
 		c.link = r.link
@@ -104,7 +107,13 @@ func (r *resumable) Write(records []byte) {
 }
 
 // push is Write for what nobody has asked for: its sender does not wait, so to hold it back would bound nothing.
-func (r *resumable) push(records []byte) { r.write(records, false) }
+func (r *resumable) push(records []byte) {
+	if !r.agreed {
+		r.link.Write(records)
+		return
+	}
+	r.write(records, false)
+}
 
 func (r *resumable) write(records []byte, waits bool) {
 	if r.conn.state != stateOpen {

@@ -34,7 +34,7 @@ func (c *Conn) repeated(k codec.Kind) bool {
 // acked takes an Ack, sequenced a Sequence. They are ignored where stateful reconnect was not agreed.
 func (c *Conn) acked(n int64) {
 	r := c.resumable()
-	if r == nil {
+	if r == nil || !r.agreed {
 		return
 	}
 	r.out.acknowledge(n)
