@@ -8,6 +8,9 @@ import (
 )
 
 // Identity is an authenticated user. It is immutable once returned by an Authenticator.
+//
+// A connection keeps it for life, unless it says nothing but a user id: of that the bytes are copied (16 for a usual id, instead of
+// 64 and its strings). A string that is a piece of the request, as a query's value is, keeps the whole request line in memory: clone it.
 type Identity struct {
 	UserID  string              // the user id of Clients.User; "" is nobody
 	Name    string              // a display name

@@ -42,8 +42,9 @@ type shard struct {
 	conns  index                // under mu: those that have a WebSocket
 	asking map[token]*requested // under mu: those that have another transport; nil when empty
 	parked map[token]*ticket    // under mu; nil when empty, as a map never shrinks
-	queue  []*ticket            // under mu; in the order of time, so that only its front is ever due; some are used already
+	queue  []*ticket            // under mu; in the order of time, so that only its front is ever due; nil: used already
 	head   int                  // under mu
+	passed int                  // under mu; how many have left the queue's array at its front
 }
 
 // ticket is a negotiated connection that waits for its transport. Constant, but for what is sent early.
@@ -53,6 +54,7 @@ type ticket struct {
 	token    token
 	until    time.Time
 	stateful bool // the client has been told that it may come back
+	place    int  // in the shard's queue, if nothing ever left it
 
 	early [][]byte // under the shard's mu: what was sent already
 	bytes int      // under the shard's mu: of early
@@ -98,6 +100,7 @@ func (r *registry) park(e *Endpoint, idIsToken, stateful bool) (*ticket, error) 
 		s.parked = make(map[token]*ticket)
 	}
 	s.parked[k.token] = k
+	k.place = s.passed + len(s.queue)
 	s.queue = append(s.queue, k)
 	return k, nil
 }
@@ -242,8 +245,9 @@ func (r *registry) change(c *connection, m *mode) {
 	c.mode = m
 }
 
-// unpark forgets a ticket. Under s.mu.
+// unpark forgets a ticket, at once: most are used within a moment, and they would otherwise lie in the queue until their time is over. Under s.mu.
 func (r *registry) unpark(s *shard, k *ticket) {
+	s.queue[k.place-s.passed] = nil
 	if delete(s.parked, k.token); len(s.parked) == 0 {
 		s.parked = nil
 	}
@@ -256,19 +260,23 @@ func (r *registry) sweep(now time.Time) {
 	for i := range r.shards {
 		s := &r.shards[i]
 		s.mu.Lock()
-		for s.head < len(s.queue) && !now.Before(s.queue[s.head].until) {
+		for ; s.head < len(s.queue); s.head++ {
 			k := s.queue[s.head]
-			s.queue[s.head] = nil
-			s.head++
-			if s.parked[k.token] == k {
-				r.unpark(s, k)
-				r.expired.Add(1)
+			if k == nil {
+				continue
 			}
+			if now.Before(k.until) {
+				break
+			}
+			r.unpark(s, k)
+			r.expired.Add(1)
 		}
 		switch {
 		case s.head == len(s.queue):
+			s.passed += s.head
 			s.queue, s.head = nil, 0
 		case s.head > 64 && s.head*2 > len(s.queue):
+			s.passed += s.head
 			s.queue, s.head = append([]*ticket(nil), s.queue[s.head:]...), 0
 		}
 		s.mu.Unlock()

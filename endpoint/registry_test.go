@@ -1,6 +1,8 @@
 package endpoint
 
 import (
+	"math/rand/v2"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -57,6 +59,54 @@ func TestParkedConnectionsExpire(t *testing.T) {
 		for i := range r.shards {
 			if r.shards[i].queue != nil || r.shards[i].parked != nil || r.shards[i].conns.slots != nil {
 				t.Error("an empty shard keeps memory")
+			}
+		}
+	})
+}
+
+// TestUsedTicketsLeaveAtOnce: no ticket outlasts its use or its time in the queue, whatever the order in which they come and go.
+func TestUsedTicketsLeaveAtOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		random := rand.New(rand.NewPCG(1, 2))
+		s, e := testSet(t, Config{ParkedTimeout: 15 * time.Second}, Options{})
+		r := s.registry
+		var waiting []*ticket // in the order of time
+		for step := range 20_000 {
+			switch n := random.IntN(10); {
+			case n < 5:
+				k, err := r.park(e, false, false)
+				if err != nil {
+					t.Fatal(err)
+				}
+				waiting = append(waiting, k)
+			case n < 9 && len(waiting) > 0:
+				i := random.IntN(len(waiting))
+				if o := r.claim(waiting[i].token, e.mode(false, false)); o.conn == nil {
+					t.Fatalf("step %d: a ticket could not be used", step)
+				} else {
+					r.remove(o.conn)
+				}
+				waiting = slices.Delete(waiting, i, i+1)
+			default:
+				time.Sleep(time.Duration(random.IntN(200)) * time.Millisecond)
+				if random.IntN(10) == 0 {
+					r.sweep(time.Now())
+					waiting = slices.DeleteFunc(waiting, func(k *ticket) bool { return !time.Now().Before(k.until) })
+				}
+			}
+			if step%100 != 0 {
+				continue
+			}
+			queued := 0
+			for i := range r.shards {
+				for _, k := range r.shards[i].queue {
+					if k != nil {
+						queued++
+					}
+				}
+			}
+			if parked := int(s.Stats().Parked); queued != len(waiting) || parked != len(waiting) {
+				t.Fatalf("step %d: %d tickets are queued and %d counted, want %d", step, queued, parked, len(waiting))
 			}
 		}
 	})

@@ -137,7 +137,7 @@ var experiments = []experiment{
 		name: "idle",
 		idle: true,
 		parts: []part{
-			{name: "idle-memory", title: "idle connection, in one group: RSS slope up to 18,000, after a garbage collection", unit: "B", bars: []bar{{limit: 500}}, note: idleNote},
+			{name: "idle-memory", title: "idle connection, in one group: RSS slope up to 18,000, after a garbage collection that gives free memory back", unit: "B", bars: []bar{{limit: 500}}, note: idleNote},
 			{name: "idle-memory-raw", title: "the same without asking for a collection", unit: "B"},
 			{name: "idle-cpu", title: "CPU at 18,000 idle connections with 15 s pings", unit: "cores", bars: []bar{{limit: 0.01}}},
 		},

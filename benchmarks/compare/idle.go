@@ -12,7 +12,7 @@ import (
 // How the memory of an idle connection is measured: a first crowd connects, shakes hands and joins one group; the memory of the
 // server is taken; a second crowd does the same; the difference is shared out among the second crowd. So what a server has once,
 // and what its first thousands reserve, is not counted. Both measures are taken twice: as the server stands, and after it was asked
-// to collect its garbage, where it has pprof. Then both crowds are held, pinging every 15 seconds, and the CPU time is taken.
+// to collect its garbage and to give free memory back to the system (POST /debug/free), where it can: what is left is what connections hold. Then both crowds are held, pinging every 15 seconds, and the CPU time is taken.
 
 const (
 	firstCrowd  = 2000

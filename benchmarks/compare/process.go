@@ -160,10 +160,10 @@ func (b *bench) serve(ctx context.Context, s *server, extra ...string) (*running
 
 func (r *running) stop() { r.end(syscall.SIGTERM, 2*time.Second) }
 
-// collect makes a server collect its garbage: twice, so that what finalizers held goes, too.
+// collect makes a server collect its garbage and give free memory back to the system: twice, so that what finalizers and pools held goes, too.
 func (r *running) collect(ctx context.Context) error {
 	for range 2 {
-		req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+r.admin+"/debug/pprof/heap?gc=1", nil)
+		req, err := http.NewRequestWithContext(ctx, http.MethodPost, "http://"+r.admin+"/debug/free", nil)
 		if err != nil {
 			return err
 		}
@@ -175,8 +175,8 @@ func (r *running) collect(ctx context.Context) error {
 		if err = errors.Join(err, resp.Body.Close()); err != nil {
 			return err
 		}
-		if resp.StatusCode != http.StatusOK {
-			return fmt.Errorf("/debug/pprof/heap: %s", resp.Status)
+		if resp.StatusCode != http.StatusNoContent {
+			return fmt.Errorf("POST /debug/free: %s", resp.Status)
 		}
 	}
 	return nil

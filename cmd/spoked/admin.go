@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"net/http/pprof"
 	"runtime"
+	"runtime/debug"
 	"runtime/metrics"
 	"time"
 
@@ -39,8 +40,12 @@ func newAdmin(addr string, h *health, stats func() spoke.Stats) *admin {
 			UptimeSeconds: time.Since(started).Seconds(), Ready: h.ready.Load(), Go: goFigures(), Server: stats(),
 		})
 	})))
+	mux.HandleFunc("POST /debug/free", func(w http.ResponseWriter, _ *http.Request) {
+		debug.FreeOSMemory()
+		w.WriteHeader(http.StatusNoContent)
+	})
 	mux.HandleFunc("/{$}", func(w http.ResponseWriter, _ *http.Request) {
-		_, _ = io.WriteString(w, "/debug/pprof/\n/metrics.json\n/healthz\n/readyz\n")
+		_, _ = io.WriteString(w, "/debug/pprof/\n/debug/free (POST: collects garbage, and gives free memory back to the system)\n/metrics.json\n/healthz\n/readyz\n")
 	})
 	return &admin{addr: addr, server: &http.Server{
 		Handler:           mux,
@@ -60,17 +65,21 @@ type report struct {
 
 // figures are what the Go runtime says of itself. Bytes.
 type figures struct {
-	Goroutines  int
-	HeapObjects uint64
-	Stacks      uint64
-	Total       uint64
-	GCCycles    uint64
+	Goroutines   int
+	HeapObjects  uint64
+	HeapUnused   uint64 // room in the heap's pages that is reserved, but holds no object
+	HeapFree     uint64 // pages that are free, and not given back to the system
+	HeapReleased uint64 // pages that are given back; in Total, but not in memory
+	Stacks       uint64
+	Total        uint64
+	GCCycles     uint64
 }
 
 // goFigures reads without stopping the world.
 func goFigures() figures {
 	s := []metrics.Sample{
-		{Name: "/memory/classes/heap/objects:bytes"}, {Name: "/memory/classes/heap/stacks:bytes"},
+		{Name: "/memory/classes/heap/objects:bytes"}, {Name: "/memory/classes/heap/unused:bytes"},
+		{Name: "/memory/classes/heap/free:bytes"}, {Name: "/memory/classes/heap/released:bytes"}, {Name: "/memory/classes/heap/stacks:bytes"},
 		{Name: "/memory/classes/total:bytes"}, {Name: "/gc/cycles/total:gc-cycles"},
 	}
 	metrics.Read(s)
@@ -80,7 +89,8 @@ func goFigures() figures {
 		}
 		return s[i].Value.Uint64()
 	}
-	return figures{Goroutines: runtime.NumGoroutine(), HeapObjects: value(0), Stacks: value(1), Total: value(2), GCCycles: value(3)}
+	return figures{Goroutines: runtime.NumGoroutine(), HeapObjects: value(0), HeapUnused: value(1), HeapFree: value(2), HeapReleased: value(3),
+		Stacks: value(4), Total: value(5), GCCycles: value(6)}
 }
 
 func (a *admin) listen() (net.Addr, error) {

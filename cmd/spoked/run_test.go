@@ -418,6 +418,22 @@ func TestAdmin(t *testing.T) {
 	if !r.Ready || r.UptimeSeconds <= 0 || r.Go.Goroutines == 0 || r.Go.HeapObjects == 0 || r.Server.Hubs.Connections != 1 {
 		t.Errorf("metrics: %+v", r)
 	}
+	resp, err := http.Post(p.admin+"debug/free", "", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_ = resp.Body.Close()
+	if resp.StatusCode != http.StatusNoContent {
+		t.Errorf("free: %s", resp.Status)
+	}
+	_, body = get(t, p.admin+"metrics.json")
+	var freed report
+	if err := json.Unmarshal([]byte(body), &freed); err != nil {
+		t.Fatalf("metrics: %v, %s", err, body)
+	}
+	if freed.Go.GCCycles <= r.Go.GCCycles || freed.Go.HeapReleased == 0 {
+		t.Errorf("metrics: before %+v, after %+v", r.Go, freed.Go)
+	}
 	p.signal(syscall.SIGTERM)
 	p.end(exitOK)
 }

@@ -22,7 +22,7 @@ func devUser(r *http.Request) (*spoke.Identity, error) {
 	if len(id) == 0 || len(id) > maxUserID || strings.ContainsFunc(id, func(c rune) bool { return c < ' ' || c > '~' }) {
 		return nil, errBadUser
 	}
-	return &spoke.Identity{UserID: id, Name: id}, nil
+	return &spoke.Identity{UserID: id}, nil // without a name, so that the connection keeps the bytes of the id alone
 }
 
 func claimedUser(r *http.Request) (id string, named bool) {
