@@ -17,7 +17,7 @@ import (
 	"github.com/spokehub/spoke/internal/leaktest"
 )
 
-// clientsEnv makes the test binary a client: ADDRESS NUMBER. A process may have 20,000 descriptors on some machines, which is not enough
+// clientsEnv makes the test binary a client: ADDRESS NUMBER TRANSPORT. A process may have 20,000 descriptors on some machines, which is not enough
 // for both ends of 15,000 connections.
 const clientsEnv = "SPOKE_TEST_IDLE_CLIENTS"
 
@@ -35,10 +35,25 @@ func TestMain(m *testing.M) {
 
 // idleClients connects, says so, and holds the connections until its input ends.
 func idleClients(v string) error {
-	addr, number, _ := strings.Cut(v, " ")
-	n, err := strconv.Atoi(number)
-	if err != nil {
-		return err
+	var addr, transport string
+	var n int
+	if _, err := fmt.Sscanf(v, "%s %d %s", &addr, &n, &transport); err != nil {
+		return fmt.Errorf("%s is %q: %w", clientsEnv, v, err)
+	}
+	connect := map[string]func(addr string) (net.Conn, error){
+		"WebSockets": func(addr string) (net.Conn, error) {
+			c, err := hubtest.Dial(addr, "/h")
+			if err != nil {
+				return nil, err
+			}
+			return c.Conn, nil
+		},
+		"negotiated WebSockets": idleWebSocket,
+		"event streams":         idleStream,
+		"polls":                 idlePoll,
+	}[strings.ReplaceAll(transport, "_", " ")]
+	if connect == nil {
+		return fmt.Errorf("%s is %q: no such transport", clientsEnv, v)
 	}
 	conns := make([]net.Conn, n)
 	errs := make(chan error, 16)
@@ -46,12 +61,12 @@ func idleClients(v string) error {
 	for w := range cap(errs) {
 		wg.Go(func() {
 			for i := w; i < n; i += cap(errs) {
-				c, err := hubtest.Dial(addr, "/h")
+				c, err := connect(addr)
 				if err != nil {
 					errs <- fmt.Errorf("client %d: %w", i, err)
 					return
 				}
-				conns[i] = c.Conn
+				conns[i] = c
 			}
 			errs <- nil
 		})
@@ -79,6 +94,40 @@ func memory() (heap, stack int64) {
 	return int64(m.HeapAlloc), int64(m.StackInuse)
 }
 
+// visitIdle has n clients of a transport come from another process, calls during while they are there, and waits until they have left.
+func visitIdle(t *testing.T, s *spoke.Server, addr, transport string, n int, during func()) {
+	t.Helper()
+	cmd := exec.Command(os.Args[0])
+	cmd.Env = append(os.Environ(), clientsEnv+"="+addr+" "+strconv.Itoa(n)+" "+strings.ReplaceAll(transport, " ", "_"))
+	cmd.Stderr = os.Stderr
+	in, err := cmd.StdinPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	line, _ := bufio.NewReader(out).ReadString('\n')
+	if line != "connected\n" {
+		in.Close()
+		t.Fatalf("the clients say %q", line)
+	}
+	waitFor(t, "all connections", func() bool { return s.Stats().Hubs.Connections == int64(n) })
+	during()
+	in.Close()
+	if err := cmd.Wait(); err != nil {
+		t.Fatal(err)
+	}
+	waitFor(t, "the end of all connections", func() bool {
+		st := s.Stats()
+		return st.Hubs.Connections == 0 && st.Engine.Open == 0 && st.Endpoints.Connections == 0
+	})
+}
+
 // TestIdleConnections holds 15,000 hub connections: their number of goroutines is nought, what each costs is printed, and after they have left the memory is back.
 func TestIdleConnections(t *testing.T) {
 	n := 15_000
@@ -86,37 +135,7 @@ func TestIdleConnections(t *testing.T) {
 		n = 1000
 	}
 	s, addr := start(t, spoke.Config{}, func(s *spoke.Server) { mapHub(t, s, "/h", Room{}) })
-	visit := func(n int, during func()) {
-		cmd := exec.Command(os.Args[0])
-		cmd.Env = append(os.Environ(), clientsEnv+"="+addr+" "+strconv.Itoa(n))
-		cmd.Stderr = os.Stderr
-		in, err := cmd.StdinPipe()
-		if err != nil {
-			t.Fatal(err)
-		}
-		out, err := cmd.StdoutPipe()
-		if err != nil {
-			t.Fatal(err)
-		}
-		if err := cmd.Start(); err != nil {
-			t.Fatal(err)
-		}
-		line, _ := bufio.NewReader(out).ReadString('\n')
-		if line != "connected\n" {
-			in.Close()
-			t.Fatalf("the clients say %q", line)
-		}
-		waitFor(t, "all connections", func() bool { return s.Stats().Hubs.Connections == int64(n) })
-		during()
-		in.Close()
-		if err := cmd.Wait(); err != nil {
-			t.Fatal(err)
-		}
-		waitFor(t, "the end of all connections", func() bool {
-			st := s.Stats()
-			return st.Hubs.Connections == 0 && st.Engine.Open == 0 && st.Endpoints.Connections == 0
-		})
-	}
+	visit := func(n int, during func()) { visitIdle(t, s, addr, "WebSockets", n, during) }
 	visit(50, func() {}) // pools and tables come into being
 	waitFor(t, "idle workers to end", func() bool { return s.Stats().Hubs.Workers == 0 })
 	goroutines := runtime.NumGoroutine()

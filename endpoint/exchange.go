@@ -50,22 +50,27 @@ func (e *Endpoint) stream(x *http1.Exchange, t token, user *auth.Identity) {
 // poll answers a poll, at once or when there is something to say.
 func (e *Endpoint) poll(x *http1.Exchange, v verdict, user *auth.Identity) {
 	loop := x.Conn().Loop()
-	w := &poll{x: x, loop: loop, post: x.Later()}
 	q := v.to
 	if q == nil {
 		if q = e.open(v.token, LongPolling, user, loop); q == nil {
 			conflict.to(x)
 			return
 		}
-		w.to = q
-		q.beginPolls(hubrt.Peer{Head: e.head(x), Remote: x.Conn().Remote()}).Poll(w)
+		q.beginPolls(hubrt.Peer{Head: e.head(x), Remote: x.Conn().Remote()}).Poll(&poll{x, q})
 		return
 	}
-	w.to = q
-	x.OnGone(func() { q.here(loop, func() { q.polled().Gone(w) }) })
-	if !q.here(loop, func() { q.polled().Poll(w) }) {
-		response{http.StatusNoContent, headerPoll, ""}.to(x)
-		return
+	x.DropRequest()
+	if q.loop == loop {
+		w := &poll{x, q}
+		x.OnGone(w.gone)
+		q.here(loop, func() { q.polled().Poll(w) })
+	} else {
+		w := &farPoll{x, x.Later()}
+		x.OnGone(func() { q.here(nil, func() { q.polled().Gone(w) }) })
+		if !q.here(nil, func() { q.polled().Poll(w) }) {
+			response{http.StatusNoContent, headerPoll, ""}.to(x)
+			return
+		}
 	}
 	x.CloseOnEOF() // last: the client may have gone already, and then the poll must not wait
 }
@@ -89,25 +94,34 @@ func (q *requested) delete(on *engine.Loop) {
 	})
 }
 
-// poll is a poll of our own HTTP.
+// poll is a poll of our own HTTP on its connection's loop. There may be as many as connections, so it holds no more than it has to.
 type poll struct {
-	x    *http1.Exchange
-	loop *engine.Loop
-	post func(func())
-	to   *requested
+	x  *http1.Exchange
+	to *requested
 }
 
 // Answer implements longpoll.Waiter.
-func (p *poll) Answer(a longpoll.Answer) {
-	header := headerPoll
+func (p *poll) Answer(a longpoll.Answer) { p.x.ReplyFrames(a.Status, pollHeader(a), a.Frames) }
+
+// gone says that the client has gone.
+func (p *poll) gone() { p.to.here(p.to.loop, func() { p.to.polled().Gone(p) }) }
+
+// farPoll is one on another loop: its connection's could not be known before, or cannot be moved to.
+type farPoll struct {
+	x    *http1.Exchange
+	post func(func())
+}
+
+// Answer implements longpoll.Waiter.
+func (p *farPoll) Answer(a longpoll.Answer) {
+	p.post(func() { p.x.ReplyFrames(a.Status, pollHeader(a), a.Frames) })
+}
+
+func pollHeader(a longpoll.Answer) http.Header {
 	if a.Data {
-		header = headerData
+		return headerData
 	}
-	if p.to.loop == p.loop {
-		p.x.ReplyFrames(a.Status, header, a.Frames)
-		return
-	}
-	p.post(func() { p.x.ReplyFrames(a.Status, header, a.Frames) })
+	return headerPoll
 }
 
 // receive takes what a POST brings, piece by piece, and answers once the hub has it all.

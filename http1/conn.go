@@ -157,7 +157,7 @@ func (h *conn) call(x *Exchange, f func()) {
 		if v := recover(); v != nil {
 			h.cfg.logger().Error("http1: a handler panicked", "panic", fmt.Sprint(v), "stack", string(debug.Stack()))
 			if x.h != nil {
-				h.fail(x.c, internalError(), x.isHead())
+				h.fail(x.c, internalError(), x.isHead)
 			}
 		}
 	}()
@@ -169,32 +169,32 @@ func (h *conn) readBody(c *engine.Conn, p []byte) (n int, more bool) {
 	x := h.x
 	if x.expect {
 		x.expect = false
-		if len(p) == 0 && !x.body.complete() {
+		if len(p) == 0 && !x.in.body.complete() {
 			c.Write(continueHead)
 		}
 	}
-	for !x.body.complete() {
-		m, data, f := x.body.next(p[n:])
+	for !x.in.body.complete() {
+		m, data, f := x.in.body.next(p[n:])
 		n += m
-		if f == nil && int64(len(data)) > x.max-x.got {
-			f = bodyTooLarge(x.max)
+		if f == nil && int64(len(data)) > x.in.max-x.in.got {
+			f = bodyTooLarge(x.in.max)
 		}
 		if f != nil {
-			h.fail(c, f, x.isHead())
+			h.fail(c, f, x.isHead)
 			return n, false
 		}
-		x.got += int64(len(data))
-		if x.body.complete() && x.collected == nil { // all at once: no copy
+		x.in.got += int64(len(data))
+		if x.in.body.complete() && x.in.collected == nil { // all at once: no copy
 			h.bodyRead(c, x, data)
 			return n, true
 		}
 		if len(data) > 0 {
-			if x.collected == nil {
-				x.collected = getBuffer()
+			if x.in.collected == nil {
+				x.in.collected = getBuffer()
 			}
-			*x.collected = append(*x.collected, data...)
+			*x.in.collected = append(*x.in.collected, data...)
 		}
-		if x.piece != nil && x.collected != nil && len(*x.collected) >= maxPiece && !x.body.complete() {
+		if x.in.piece != nil && x.in.collected != nil && len(*x.in.collected) >= maxPiece && !x.in.body.complete() {
 			h.pieceRead(c, x)
 			return n, h.state == reading
 		}
@@ -203,8 +203,8 @@ func (h *conn) readBody(c *engine.Conn, p []byte) (n int, more bool) {
 		}
 	}
 	var whole []byte
-	if x.collected != nil {
-		whole = *x.collected
+	if x.in.collected != nil {
+		whole = *x.in.collected
 	}
 	h.bodyRead(c, x, whole)
 	return n, true
@@ -214,9 +214,9 @@ func (h *conn) readBody(c *engine.Conn, p []byte) (n int, more bool) {
 func (h *conn) pieceRead(c *engine.Conn, x *Exchange) {
 	h.state = open
 	c.SetDeadline(0)
-	buf := x.collected
-	x.collected = nil
-	h.call(x, func() { x.piece(*buf, false) })
+	buf := x.in.collected
+	x.in.collected = nil
+	h.call(x, func() { x.in.piece(*buf, false) })
 	putBuffer(buf)
 }
 
@@ -226,8 +226,8 @@ var continueHead = []byte("HTTP/1.1 100 Continue\r\n\r\n")
 func (h *conn) bodyRead(c *engine.Conn, x *Exchange, p []byte) {
 	h.state = open
 	c.SetDeadline(0)
-	done, buf := x.done, x.collected
-	x.done, x.collected = nil, nil
+	done, buf := x.in.done, x.in.collected
+	x.in.done, x.in.collected = nil, nil
 	if p == nil {
 		p = []byte{}
 	}
@@ -238,15 +238,15 @@ func (h *conn) bodyRead(c *engine.Conn, x *Exchange, p []byte) {
 // dropBody reads past a body that nobody asked for.
 func (h *conn) dropBody(c *engine.Conn, p []byte) (n int, more bool) {
 	x := h.x
-	for !x.body.complete() {
-		m, _, f := x.body.next(p[n:])
+	for !x.in.body.complete() {
+		m, _, f := x.in.body.next(p[n:])
 		n += m
-		x.dropped += m
+		x.in.dropped += m
 		if f != nil { // the answer is out already
 			h.end(c, f.reason, f)
 			return n, false
 		}
-		if x.dropped > maxDrop {
+		if x.in.dropped > maxDrop {
 			h.end(c, engine.ResponseEnd, nil)
 			return n, false
 		}
@@ -355,7 +355,7 @@ func (h *conn) OnDeadline(c *engine.Conn, _ uint32) {
 			h.end(c, engine.KeepAliveTimeout, nil)
 		}
 	case reading:
-		h.fail(c, bodyTooSlow(h.cfg), h.x.isHead())
+		h.fail(c, bodyTooSlow(h.cfg), h.x.isHead)
 	case dropping:
 		h.end(c, engine.BodyTimeout, bodyTooSlow(h.cfg))
 	case stalled:

@@ -18,20 +18,31 @@ type Exchange struct {
 	h    *conn // nil once it is over
 	c    *engine.Conn
 	ref  engine.Ref
-	req  *http.Request
-	head *[]byte // pooled
+	req  *http.Request // nil after DropRequest
+	head *[]byte       // pooled
 	gone func()
+	in   *intake // nil: there is no body, and nobody has asked for it
 
+	isHead    bool // the method is HEAD
+	last      bool // the client wants the connection to end with it
+	oldPeer   bool // HTTP/1.0
+	expect    bool // the client waits for 100 Continue
+	asked     bool // ReadBody was called
+	watched   bool // CloseOnEOF was called
+}
+
+// intake is where an exchange stands with its body.
+type intake struct {
 	done      func(body []byte, ok bool)
 	piece     func(p []byte, last bool) // of ReadPieces
 	collected *[]byte                   // pooled: the body so far, if it did not come at once
 	max, got  int64
 	body      body
 	dropped   int
-	expect    bool // the client waits for 100 Continue
-	asked     bool // ReadBody was called
-	watched   bool // CloseOnEOF was called
 }
+
+// whole says that nothing of the body is missing.
+func (x *Exchange) whole() bool { return x.in == nil || x.in.body.complete() }
 
 func newExchange(h *conn, c *engine.Conn, head []byte, fr framing) (*Exchange, *fault) {
 	req, f := parse(head)
@@ -42,12 +53,18 @@ func newExchange(h *conn, c *engine.Conn, head []byte, fr framing) (*Exchange, *
 	if remote := c.Remote(); remote.IsValid() {
 		req.RemoteAddr = remote.String()
 	}
-	x := &Exchange{h: h, c: c, ref: c.Ref(), req: req, head: getBuffer(), body: newBody(fr), expect: fr.expect}
+	x := &Exchange{
+		h: h, c: c, ref: c.Ref(), req: req, head: getBuffer(), expect: fr.expect,
+		isHead: req.Method == http.MethodHead, last: req.Close, oldPeer: req.ProtoMinor == 0,
+	}
+	if b := newBody(fr); !b.complete() {
+		x.in = &intake{body: b}
+	}
 	*x.head = append(*x.head, head...)
 	return x, nil
 }
 
-// Request is the head, read by net/http's own reader; Body is http.NoBody, RemoteAddr is set, the context is never cancelled. It may be kept.
+// Request is the head, read by net/http's own reader; Body is http.NoBody, RemoteAddr is set, the context is never cancelled. It may be kept. nil after DropRequest.
 func (x *Exchange) Request() *http.Request { return x.req }
 
 // Head is the raw head, including the empty line. Void after the exchange; nil then.
@@ -56,6 +73,14 @@ func (x *Exchange) Head() []byte {
 		return nil
 	}
 	return *x.head
+}
+
+// DropRequest lets go of the request and its head, which take some kilobytes: for an exchange whose answer may be long in coming. Request and Head are nil from then on, unless the caller has
+// kept what they were; Head's bytes are void at once.
+func (x *Exchange) DropRequest() {
+	x.req = nil
+	putBuffer(x.head)
+	x.head = nil
 }
 
 // Conn is the connection. Its deadline, its handler and its reading belong to this package until the exchange is over.
@@ -78,9 +103,6 @@ func (x *Exchange) CloseOnEOF() {
 	}
 }
 
-// isHead reports whether the request is HEAD.
-func (x *Exchange) isHead() bool { return x.req.Method == http.MethodHead }
-
 // ReadBody collects the body (Content-Length or chunked; sends 100 Continue when expected) and calls done once, on the loop: with the body (void
 // after done returns), or with a nil body and ok false when the client broke off, was too slow, sent a malformed chunk, or the body is over max bytes; in all but the first case the
 // exchange has been answered (408, 400, 413) already. done may run before ReadBody returns. At most once an exchange.
@@ -94,10 +116,13 @@ func (x *Exchange) ReadBody(max int64, done func(body []byte, ok bool)) {
 		return
 	}
 	x.asked = true
-	x.max = max
-	x.done = done
-	if x.body.left > max { // told before a byte of it is read, or asked for
-		h.fail(x.c, bodyTooLarge(max), x.isHead())
+	if x.in == nil {
+		x.in = new(intake)
+	}
+	x.in.max = max
+	x.in.done = done
+	if x.in.body.left > max { // told before a byte of it is read, or asked for
+		h.fail(x.c, bodyTooLarge(max), x.isHead)
 		return
 	}
 	h.goOn(x)
@@ -127,9 +152,12 @@ const maxPiece = 64 << 10
 // after each but the last only once More has been called; meanwhile nothing is read, which is felt by the client. Config.BodyTimeout is for each piece. ok false, with
 // no bytes, ends it: the client broke off, was too slow, or sent a malformed chunk; in all but the first case the exchange has been answered. Instead of ReadBody.
 func (x *Exchange) ReadPieces(piece func(p []byte, last, ok bool)) {
-	x.piece = func(p []byte, last bool) { piece(p, last, true) }
+	if x.in == nil {
+		x.in = new(intake)
+	}
+	x.in.piece = func(p []byte, last bool) { piece(p, last, true) }
 	x.ReadBody(math.MaxInt64, func(p []byte, ok bool) {
-		x.piece = nil
+		x.in.piece = nil
 		piece(p, true, ok)
 	})
 }
@@ -137,7 +165,7 @@ func (x *Exchange) ReadPieces(piece func(p []byte, last, ok bool)) {
 // More asks for the next piece.
 func (x *Exchange) More() {
 	h := x.h
-	if h == nil || x.piece == nil || h.state != open {
+	if h == nil || x.in == nil || x.in.piece == nil || h.state != open {
 		return
 	}
 	h.goOn(x)
@@ -168,23 +196,25 @@ func (x *Exchange) reply(status int, header http.Header, body []byte, frames []*
 	for _, f := range frames {
 		length += f.Len()
 	}
-	done := x.done
-	x.done = nil
-	rest := !x.body.complete()
-	bye := x.req.Close || wantsClose(header) || c.Closed() ||
+	var done func([]byte, bool)
+	if x.in != nil {
+		done, x.in.done = x.in.done, nil
+	}
+	rest := !x.whole()
+	bye := x.last || wantsClose(header) || c.Closed() ||
 		h.eof && h.left == 0 && !h.inside ||
-		rest && (x.expect || x.body.left > maxDrop) // a client that was not told to continue may send the body or not
+		rest && (x.expect || x.in.body.left > maxDrop) // a client that was not told to continue may send the body or not
 
 	buf := getBuffer()
 	var dropped string
 	var ok bool
 	*buf, dropped, ok = appendHead(*buf, answer{
-		status: status, length: length, close: bye, oldPeer: x.req.ProtoMinor == 0, now: c.Loop().Time(),
+		status: status, length: length, close: bye, oldPeer: x.oldPeer, now: c.Loop().Time(),
 	}, header)
 	if !ok {
 		h.misuse(x, fmt.Sprintf("Reply got the header name %.80q, which is left out", dropped))
 	}
-	if !x.isHead() && !bodiless(status) {
+	if !x.isHead && !bodiless(status) {
 		if len(body) <= firstBuffer {
 			*buf = append(*buf, body...)
 			body = nil
@@ -226,7 +256,7 @@ func (x *Exchange) Upgrade(response []byte, to engine.Handler) {
 	if h == nil {
 		return
 	}
-	whole := x.body.complete()
+	whole := x.whole()
 	x.release()
 	h.x = nil
 	h.state = gone
@@ -236,20 +266,20 @@ func (x *Exchange) Upgrade(response []byte, to engine.Handler) {
 	c.SetHandler(to) // it is told of the client's end again, if that has come
 	if !whole {
 		f := badRequest("a request with a body cannot be upgraded")
-		c.Write(appendFault(nil, f, x.isHead(), c.Loop().Time()))
+		c.Write(appendFault(nil, f, x.isHead, c.Loop().Time()))
 		c.Close(f.reason, f)
 		return
 	}
 	c.Write(response)
 }
 
-// HandOver gives the connection, with this request's bytes in front, to Config.HandOver. Not after ReadBody.
+// HandOver gives the connection, with this request's bytes in front, to Config.HandOver. Not after ReadBody or DropRequest.
 func (x *Exchange) HandOver() {
 	h := x.h
 	switch {
 	case h == nil:
-	case x.asked:
-		h.misuse(x, "HandOver was called after ReadBody")
+	case x.asked || x.head == nil:
+		h.misuse(x, "HandOver was called after ReadBody or DropRequest")
 		x.Reply(http.StatusInternalServerError, nil, nil)
 	case h.cfg.HandOver == nil:
 		h.misuse(x, "HandOver was called without Config.HandOver")
@@ -259,13 +289,13 @@ func (x *Exchange) HandOver() {
 	}
 }
 
-// Move gives the connection to another loop, where the request is read and served again. Not after ReadBody.
+// Move gives the connection to another loop, where the request is read and served again. Not after ReadBody or DropRequest.
 func (x *Exchange) Move(to *engine.Loop) {
 	h := x.h
 	switch {
 	case h == nil:
-	case x.asked:
-		h.misuse(x, "Move was called after ReadBody")
+	case x.asked || x.head == nil:
+		h.misuse(x, "Move was called after ReadBody or DropRequest")
 		x.Reply(http.StatusInternalServerError, nil, nil)
 	default:
 		cfg := h.cfg
@@ -309,7 +339,7 @@ func (h *conn) detach(x *Exchange, p []byte, take func(nc net.Conn)) {
 		if !errors.Is(err, engine.ErrClosed) { // else it was the client who left
 			h.cfg.logger().Error("http1: the connection could not be handed over", "error", err)
 		}
-		h.fail(c, internalError(), x.isHead())
+		h.fail(c, internalError(), x.isHead)
 		return
 	}
 	x.release()
@@ -350,8 +380,11 @@ func (x *Exchange) Later() (post func(f func())) {
 func (x *Exchange) release() {
 	x.h = nil
 	putBuffer(x.head)
-	putBuffer(x.collected)
-	x.head, x.collected, x.gone = nil, nil, nil
+	x.head, x.gone = nil, nil
+	if x.in != nil {
+		putBuffer(x.in.collected)
+		x.in.collected = nil
+	}
 }
 
 // abandon ends the exchange when it cannot be answered any more, or has been by a fault.
@@ -359,8 +392,11 @@ func (x *Exchange) abandon() {
 	if x.h == nil {
 		return // answered; only its body was being dropped
 	}
-	done, gone := x.done, x.gone
-	x.done = nil
+	gone := x.gone
+	var done func([]byte, bool)
+	if x.in != nil {
+		done, x.in.done = x.in.done, nil
+	}
 	h := x.h
 	x.release()
 	if done != nil {
@@ -372,5 +408,13 @@ func (x *Exchange) abandon() {
 }
 
 func (h *conn) misuse(x *Exchange, what string) {
-	h.cfg.logger().Error("http1: "+what, "method", x.req.Method, "path", x.req.URL.Path)
+	h.cfg.logger().Error("http1: "+what, "request", x.describe())
+}
+
+// describe is for the log.
+func (x *Exchange) describe() string {
+	if x.req == nil {
+		return "dropped"
+	}
+	return fmt.Sprintf("%s %.100q", x.req.Method, x.req.URL.Path)
 }

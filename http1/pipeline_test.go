@@ -261,6 +261,9 @@ func TestIdleHoldsNothing(t *testing.T) {
 	if n := unsafe.Sizeof(conn{}); n > 96 {
 		t.Errorf("a connection has %d bytes: want 96 at most", n)
 	}
+	if n := unsafe.Sizeof(Exchange{}); n > 80 {
+		t.Errorf("an exchange has %d bytes: want 80 at most, since each waiting poll is one", n)
+	}
 	var x1 *Exchange
 	cfg := Config{Serve: func(x *Exchange) { x1 = x; describe(x) }}
 	bubble(t, cfg, func(t *testing.T, s *server) {
@@ -275,7 +278,7 @@ func TestIdleHoldsNothing(t *testing.T) {
 			if h.x != nil || h.view != nil || h.turn != nil || h.left != 0 || h.state != waiting || h.scan != (headScan{}) {
 				t.Errorf("an idle connection holds %+v", h)
 			}
-			if x1.head != nil || x1.collected != nil || x1.done != nil || x1.h != nil || x1.Head() != nil {
+			if x1.head != nil || x1.in.collected != nil || x1.in.done != nil || x1.h != nil || x1.Head() != nil {
 				t.Errorf("an answered exchange holds %+v", x1)
 			}
 		})
