@@ -13,6 +13,8 @@ import (
 // loadgenResult is what is needed of loadgen's -json file.
 type loadgenResult struct {
 	Ended     string
+	From      time.Time `json:"measuredFrom"`
+	Until     time.Time `json:"measuredUntil"`
 	PerSecond float64
 	Ready     int64 `json:"connectionsReady"`
 	Latency   []struct {
@@ -25,24 +27,24 @@ type loadgenResult struct {
 }
 
 // loadgen runs a scenario. A run with errors is no figure.
-func (b *bench) loadgen(ctx context.Context, scenario string, args ...string) (*loadgenResult, time.Duration, error) {
+func (b *bench) loadgen(ctx context.Context, scenario string, args ...string) (*loadgenResult, error) {
 	file := filepath.Join(b.work, "result.json")
-	out, cpu, err := b.client(ctx, append([]string{filepath.Join(b.work, "loadgen"), scenario, "-quiet", "-max-errors=0", "-max-loss=0", "-max-duplicates=0", "-json=" + file}, args...)...)
+	out, err := b.client(ctx, append([]string{filepath.Join(b.work, "loadgen"), scenario, "-quiet", "-max-errors=0", "-max-loss=0", "-max-duplicates=0", "-json=" + file}, args...)...)
 	if err != nil {
-		return nil, 0, err
+		return nil, err
 	}
 	text, err := os.ReadFile(file)
 	if err != nil {
-		return nil, 0, err
+		return nil, err
 	}
 	r := &loadgenResult{}
 	if err := json.Unmarshal(text, r); err != nil {
-		return nil, 0, fmt.Errorf("loadgen's -json file: %w", err)
+		return nil, fmt.Errorf("loadgen's -json file: %w", err)
 	}
 	if r.Ended != "complete" {
-		return nil, 0, fmt.Errorf("loadgen ended %q: %s", r.Ended, out)
+		return nil, fmt.Errorf("loadgen ended %q: %s", r.Ended, out)
 	}
-	return r, cpu, nil
+	return r, nil
 }
 
 // broadcastRate is so low that any machine keeps up: it is the counts that are compared.
@@ -55,7 +57,7 @@ func (b *bench) compareDeliveries(ctx context.Context) error {
 		return err
 	}
 	defer s.stop()
-	r, _, err := b.loadgen(ctx, "broadcast", fmt.Sprintf("-n=%d", b.connections), fmt.Sprintf("-rate=%d", broadcastRate), "-publishers=2", fmt.Sprintf("-duration=%v", broadcastTime), fmt.Sprintf("-drain=%v", broadcastDrain), "http://"+s.addr+"/bench")
+	r, err := b.loadgen(ctx, "broadcast", fmt.Sprintf("-n=%d", b.connections), fmt.Sprintf("-rate=%d", broadcastRate), "-publishers=2", fmt.Sprintf("-duration=%v", broadcastTime), fmt.Sprintf("-drain=%v", broadcastDrain), "http://"+s.addr+"/bench")
 	if err != nil {
 		return err
 	}

@@ -1,5 +1,5 @@
-// Command crosscheck holds the numbers of cmd/loadgen against others: its rate of plain HTTP negotiates against wrk's on the same
-// server, and what it has counted against the server's own counters. `make crosscheck` runs it.
+// Command crosscheck holds the numbers of cmd/loadgen against others: its rate and latency of plain HTTP negotiates against wrk's where
+// the server sets the speed, and its rate at full speed and what it has counted against the server's own counters. `make crosscheck` runs it.
 package main
 
 import (
@@ -45,11 +45,10 @@ func parseOptions(args []string, usage io.Writer) (*options, error) {
 	fs.SetOutput(io.Discard)
 	fs.StringVar(&o.root, "root", ".", "`directory` of the repository")
 	fs.StringVar(&o.wrk, "wrk", "wrk", "`program` to compare with; empty: only the counters are compared")
-	// So many that server and client seldom wait for each other.
-	fs.IntVar(&o.connections, "n", 1000, "connections of each client")
-	fs.IntVar(&o.rounds, "rounds", 9, "how often each client runs, in turn; the median of their ratios counts")
+	fs.IntVar(&o.connections, "n", 1000, fmt.Sprintf("connections of each client; against the paced server there are %d", pacedConnections))
+	fs.IntVar(&o.rounds, "rounds", 7, "how often each client runs, in turn; the median of their ratios counts")
 	fs.DurationVar(&o.duration, "duration", 2*time.Second, "length of a run")
-	fs.Float64Var(&o.tolerance, "tolerance", 0.05, "share by which the rates may differ")
+	fs.Float64Var(&o.tolerance, "tolerance", 0.05, "share by which rates and latencies may differ")
 	fs.IntVar(&o.serverCPU, "server-cpu", 0, "processor of the server; -1: not pinned")
 	fs.IntVar(&o.clientCPU, "client-cpu", 1, "processor of the clients; -1: not pinned")
 	if err := fs.Parse(args); err != nil {
@@ -114,7 +113,13 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 	if o.wrk == "" {
 		b.say("The rates are not compared: there is no wrk.")
 	} else {
-		problems = append(problems, b.compareRates(ctx))
+		if err := b.writeScript(); err != nil {
+			return err
+		}
+		problems = append(problems, b.comparePaced(ctx))
+		if ctx.Err() == nil {
+			problems = append(problems, b.compareSaturated(ctx))
+		}
 	}
 	if ctx.Err() == nil {
 		problems = append(problems, b.compareDeliveries(ctx))

@@ -137,8 +137,8 @@ func (s *server) settled(ctx context.Context) (*counters, error) {
 	}
 }
 
-// client runs a load client to its end and returns its standard output and the processor time that it took.
-func (b *bench) client(ctx context.Context, args ...string) (stdout []byte, cpu time.Duration, err error) {
+// client runs a load client to its end and returns its standard output.
+func (b *bench) client(ctx context.Context, args ...string) (stdout []byte, err error) {
 	args = pinned(b.clientCPU, args...)
 	ctx, cancel := context.WithTimeout(ctx, b.duration+time.Minute)
 	defer cancel()
@@ -147,13 +147,10 @@ func (b *bench) client(ctx context.Context, args ...string) (stdout []byte, cpu 
 	cmd.Stderr = &stderr
 	cmd.WaitDelay = 5 * time.Second
 	stdout, err = cmd.Output()
-	if cmd.ProcessState != nil {
-		cpu = cmd.ProcessState.UserTime() + cmd.ProcessState.SystemTime()
-	}
 	if err != nil {
-		return stdout, cpu, fmt.Errorf("%s: %w\n%s%s", strings.Join(args, " "), err, stdout, stderr.Bytes())
+		return stdout, fmt.Errorf("%s: %w\n%s%s", strings.Join(args, " "), err, stdout, stderr.Bytes())
 	}
-	return stdout, cpu, nil
+	return stdout, nil
 }
 
 // freeAddress is a loopback address that nobody listens on.
@@ -163,46 +160,4 @@ func freeAddress() (string, error) {
 		return "", err
 	}
 	return l.Addr().String(), l.Close()
-}
-
-// tickTime is the unit of the processor times in /proc (USER_HZ).
-const tickTime = 10 * time.Millisecond
-
-// cpuTime is what a process has used.
-func cpuTime(pid int) (time.Duration, error) {
-	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
-	if err != nil {
-		return 0, err
-	}
-	f := bytes.Fields(text[bytes.LastIndexByte(text, ')')+1:]) // from the third field on
-	if len(f) < 13 {
-		return 0, fmt.Errorf("/proc/%d/stat is %q", pid, text)
-	}
-	return sumTicks(f[14-3 : 15-3+1])
-}
-
-// machineBusy is what all processes have used on all processors: user, nice, system and the interrupts.
-func machineBusy() (time.Duration, error) {
-	text, err := os.ReadFile("/proc/stat")
-	if err != nil {
-		return 0, err
-	}
-	line, _, _ := bytes.Cut(text, []byte("\n"))
-	f := bytes.Fields(line)
-	if len(f) < 8 || string(f[0]) != "cpu" {
-		return 0, fmt.Errorf("/proc/stat begins with %q", line)
-	}
-	return sumTicks([][]byte{f[1], f[2], f[3], f[6], f[7]})
-}
-
-func sumTicks(list [][]byte) (time.Duration, error) {
-	var sum int64
-	for _, x := range list {
-		v, err := strconv.ParseInt(string(x), 10, 64)
-		if err != nil {
-			return 0, fmt.Errorf("a processor time in /proc is %q", x)
-		}
-		sum += v
-	}
-	return time.Duration(sum) * tickTime, nil
 }

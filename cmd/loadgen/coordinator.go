@@ -153,6 +153,7 @@ func (co *coordinator) measure() {
 		co.lookForTheEnd()
 	}
 	r := co.result
+	r.From, r.Until = time.Unix(0, measured).UTC(), time.Unix(0, co.last).UTC()
 	r.Seconds = float64(co.last-measured) / 1e9
 	if r.Seconds <= 0 {
 		return

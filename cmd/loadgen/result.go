@@ -21,11 +21,13 @@ type result struct {
 	Settings []setting `json:"settings"`
 	Unit     string    `json:"unit"` // of the rate
 
-	Ended    string  `json:"ended"`             // "complete", or why not
-	Seconds  float64 `json:"seconds"`           // measured
-	RampTime float64 `json:"rampSeconds"`       // 0: no ramp
-	Wanted   int64   `json:"connectionsWanted"` // -n
-	Ready    int64   `json:"connectionsReady"`  // after the ramp
+	Ended    string    `json:"ended"`                 // "complete", or why not
+	Seconds  float64   `json:"seconds"`               // measured
+	From     time.Time `json:"measuredFrom,omitzero"` // Seconds lie between these
+	Until    time.Time `json:"measuredUntil,omitzero"`
+	RampTime float64   `json:"rampSeconds"`       // 0: no ramp
+	Wanted   int64     `json:"connectionsWanted"` // -n
+	Ready    int64     `json:"connectionsReady"`  // after the ramp
 
 	Percentiles        []percentile `json:"latency"`
 	ConnectPercentiles []percentile `json:"connect"`

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"math"
 	"net"
 	"os"
 	"path/filepath"
@@ -12,6 +13,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 )
 
 // loaded is what became of a run of the program.
@@ -141,6 +143,9 @@ func TestScenarios(t *testing.T) {
 			r := l.result
 			if r.Ended != complete || r.Errors() != 0 || r.Lost() != 0 || r.Total.Duplicates != 0 || r.Total.Overtaken != 0 {
 				t.Errorf("ended %q, %d errors, %d lost, %d twice, %d overtaken\n%s", r.Ended, r.Errors(), r.Lost(), r.Total.Duplicates, r.Total.Overtaken, l.stdout)
+			}
+			if d := r.Until.Sub(r.From); math.Abs(d.Seconds()-r.Seconds) > 1e-6 || r.From.Before(r.Began) || r.Until.After(time.Now()) {
+				t.Errorf("measured for %v s, from %v until %v of a run that began at %v", r.Seconds, r.From, r.Until, r.Began)
 			}
 			if units(r) == 0 && r.Scenario != idle {
 				t.Errorf("nothing happened:\n%s", l.stdout)
