@@ -162,14 +162,15 @@ func (c *conn) end(r engine.CloseReason, err error) {
 	c.recv.OnClosed(r, err)
 }
 
-// overflow says over which limit the outgoing bytes are; nil: none.
+// overflow says over which limit the outgoing bytes are, before more is added: so at most the limit and one piece wait, and a single large piece passes, as the engine has
+// it. nil: none.
 func (l *Limits) overflow(bytes, owned, frames int) error {
 	switch {
 	case bytes > l.OutboundMax:
 		return fmt.Errorf("longpoll: %d bytes wait to go out, at most %d may", bytes, l.OutboundMax)
 	case owned > l.OwnedMax:
 		return fmt.Errorf("longpoll: %d bytes of the connection's own wait to go out, at most %d may", owned, l.OwnedMax)
-	case frames > l.FramesMax:
+	case frames >= l.FramesMax:
 		return fmt.Errorf("longpoll: %d frames wait to go out, at most %d may", frames, l.FramesMax)
 	}
 	return nil

@@ -20,12 +20,12 @@ type Receiver interface {
 	OnClosed(r engine.CloseReason, err error)
 }
 
-// Limits of what may wait to go out to one client. The zero value of each has the stated default.
+// Limits of what may wait to go out to one client. The hard ones are looked at before each piece, so a single large one passes. The zero value of each has the stated default.
 type Limits struct {
 	Outbound    int // bytes over which there is no room for more of what can wait (streams); default 64 KiB
-	OutboundMax int // bytes at which the connection ends; frames that others share count in full; default 64 MiB
-	OwnedMax    int // bytes that nobody shares, at which it ends; default 1 MiB
-	FramesMax   int // frames at which it ends; default 65,536
+	OutboundMax int // bytes over which the next piece ends the connection; frames that others share count in full; default 64 MiB
+	OwnedMax    int // likewise, of the bytes that nobody shares; default 1 MiB
+	FramesMax   int // frames at which the next one ends it; default 65,536
 }
 
 // Defaults fills in what is zero.

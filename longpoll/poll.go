@@ -80,7 +80,7 @@ func (p *Polled) Gone(w Waiter) {
 
 // Send sends a shared frame without a header.
 func (p *Polled) Send(f *engine.Frame) {
-	if p.ended || p.closed {
+	if !p.admit() {
 		return
 	}
 	p.cut()
@@ -91,13 +91,25 @@ func (p *Polled) Send(f *engine.Frame) {
 
 // Write sends records, copied.
 func (p *Polled) Write(records []byte) {
-	if p.ended || p.closed {
+	if !p.admit() {
 		return
 	}
 	p.tail = append(p.tail, records...)
 	p.bytes += len(records)
 	p.owned += len(records)
 	p.added()
+}
+
+// admit says that more may be added; over the hard limits the connection ends instead.
+func (p *Polled) admit() bool {
+	if p.ended || p.closed {
+		return false
+	}
+	err := p.limits.overflow(p.bytes, p.owned, len(p.out))
+	if err != nil {
+		p.close(engine.OutboundOverflow, err)
+	}
+	return err == nil
 }
 
 // cut makes a frame of what was written.
@@ -110,10 +122,6 @@ func (p *Polled) cut() {
 
 // added has the waiting poll answered once the loop has done what it is at, so that what belongs together travels together.
 func (p *Polled) added() {
-	if err := p.limits.overflow(p.bytes, p.owned, len(p.out)); err != nil {
-		p.close(engine.OutboundOverflow, err)
-		return
-	}
 	p.over = p.over || p.bytes > p.limits.Outbound
 	if p.waiter != nil && !p.posted {
 		p.posted = p.loop.Post(p)

@@ -169,9 +169,9 @@ func TestPolledLimits(t *testing.T) {
 		act    func(p *polls)
 		want   string
 	}{
-		{"bytes", Limits{OutboundMax: 10}, func(p *polls) { p.Send(frame("0123456789")); p.Send(frame("x")) }, "11 bytes wait to go out, at most 10 may"},
-		{"own bytes", Limits{OwnedMax: 4}, func(p *polls) { p.Write([]byte("1234")); p.Send(frame("shared")); p.Write([]byte("5")) }, "5 bytes of the connection's own wait to go out, at most 4 may"},
-		{"frames", Limits{FramesMax: 2}, func(p *polls) { p.Send(frame("1")); p.Send(frame("2")); p.Send(frame("3")); p.Send(frame("4")) }, "3 frames wait to go out, at most 2 may"},
+		{"bytes", Limits{OutboundMax: 10}, func(p *polls) { p.Send(frame("0123456789")); p.Send(frame("x")); p.Send(frame("y")) }, "11 bytes wait to go out, at most 10 may"},
+		{"own bytes", Limits{OwnedMax: 4}, func(p *polls) { p.Write([]byte("1234")); p.Send(frame("shared")); p.Write([]byte("5")); p.Send(frame("z")) }, "5 bytes of the connection's own wait to go out, at most 4 may"},
+		{"frames", Limits{FramesMax: 2}, func(p *polls) { p.Send(frame("1")); p.Send(frame("2")); p.Send(frame("3")); p.Send(frame("4")) }, "2 frames wait to go out, at most 2 may"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
@@ -194,6 +194,20 @@ func TestPolledLimits(t *testing.T) {
 			})
 		})
 	}
+}
+
+// TestPolledLargePiece: the limits are for what waits, so that one large record passes, as over a WebSocket.
+func TestPolledLargePiece(t *testing.T) {
+	t.Parallel()
+	limits := Limits{Outbound: 4, OwnedMax: 4, OutboundMax: 8}.Defaults()
+	pollBubble(t, &limits, func(p *polls) {
+		p.do(func() { p.Poll(p.waiter("first")) })
+		p.do(func() { p.Poll(p.waiter("own")) })
+		p.do(func() { p.Write([]byte("0123456789")) })
+		p.do(func() { p.Send(frame("9876543210")) })
+		p.do(func() { p.Poll(p.waiter("shared")) })
+		p.want("first: 200 data ", "own: 200 data [0123456789]", "drain", "shared: 200 data [9876543210]", "drain")
+	})
 }
 
 // TestPolledDrain: over the cap there is no room, and once the client has taken what there is the hub is told, once.

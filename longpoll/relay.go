@@ -65,13 +65,15 @@ func (r *Relay) push(p []byte, owned bool) {
 		return
 	}
 	r.mu.Lock()
-	r.out = append(r.out, piece{p, owned})
-	r.bytes += len(p)
-	if owned {
-		r.owned += len(p)
-	}
-	r.over = r.over || r.bytes > r.limits.Outbound
 	err := r.limits.overflow(r.bytes, r.owned, len(r.out))
+	if err == nil {
+		r.out = append(r.out, piece{p, owned})
+		r.bytes += len(p)
+		if owned {
+			r.owned += len(p)
+		}
+		r.over = r.over || r.bytes > r.limits.Outbound
+	}
 	r.mu.Unlock()
 	if err != nil {
 		r.close(engine.OutboundOverflow, err, true)

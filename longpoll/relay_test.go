@@ -219,7 +219,9 @@ func TestRelaySlow(t *testing.T) {
 		p.want("drain")
 		p.do(func() { p.r.Write(piece); p.r.Write(piece) }) // the first one of its own has left, so two more may wait
 		p.want()
-		p.do(func() { p.r.Write([]byte("x")) })
+		p.do(func() { p.r.Write([]byte("x")) }) // and the one that passes the limit
+		p.want()
+		p.do(func() { p.r.Write([]byte("y")) })
 		p.want("closed outbound-overflow: longpoll: 65537 bytes of the connection's own wait to go out, at most 65536 may")
 		p.w.slow <- struct{}{}
 		p.ended(http.ErrAbortHandler)
@@ -230,7 +232,7 @@ func TestRelaySlow(t *testing.T) {
 		}
 	})
 	for name, act := range map[string]func(r *Relay){
-		"bytes":  func(r *Relay) { r.Send(engine.NewFrame(piece, 0)); r.Send(frame("x")) },
+		"bytes":  func(r *Relay) { r.Send(engine.NewFrame(piece, 0)); r.Send(frame("x")); r.Send(frame("y")) },
 		"frames": func(r *Relay) { r.Send(frame("1")); r.Send(frame("2")); r.Send(frame("3")) },
 	} {
 		relayBubble(t, Limits{OutboundMax: maxWrite, FramesMax: 2}, true, func(*writer) {}, func(p *relaying) {
