@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"maps"
+	"net/netip"
 	"os"
 	"slices"
 	"strings"
@@ -16,6 +17,7 @@ import (
 	"github.com/spokehub/spoke/endpoint"
 	"github.com/spokehub/spoke/engine"
 	"github.com/spokehub/spoke/hubrt"
+	"github.com/spokehub/spoke/proxy"
 )
 
 // Config of a Server. The zero value is a working server on 127.0.0.1:8080; every field states its default. New copies it.
@@ -26,6 +28,18 @@ type Config struct {
 	Engine engine.Config
 	// HTTP bounds requests before they become hub connections.
 	HTTP HTTPOptions
+	// TrustedProxies are the addresses of proxies that are believed when they say whom they speak for: by the headers X-Forwarded-For, -Proto and -Host or Forwarded and, with
+	// ProxyProtocol, by a PROXY header. The client's address, host and scheme are then what hubs, Authenticate, handlers and logs see. Nobody else is believed. An address is a
+	// prefix of its full length. Default: none. See docs/deploy.md.
+	TrustedProxies []netip.Prefix
+	// TrustUnix believes whoever comes by a unix socket (Addr unix:PATH), too; the file's permissions say who can. Flag: the word unix in -trusted-proxies. Default: off.
+	TrustUnix bool
+	// ForwardedHeaders are those that are believed. A trusted proxy must write or delete each of them, or else its clients do. Default: all four; with any of X-Forwarded-*
+	// in a request, Forwarded is not looked at.
+	ForwardedHeaders ForwardedHeaders
+	// ProxyProtocol has every connection of a trusted proxy begin with a PROXY protocol header of version 1 or 2, before TLS and HTTP, within HTTP.HeadTimeout; those without one are
+	// refused. Only on the server's own port, not in ServeHTTP. Default: off.
+	ProxyProtocol bool
 	// Hub holds the options that each hub starts with a copy of.
 	Hub HubOptions
 	// Workers is how many goroutines run hub methods and hooks at most; they start on demand. A method that blocks holds one, unless it waits for a client (InvokeClient). Default 256.
@@ -60,6 +74,22 @@ type Config struct {
 
 	envErrors []error // what was wrong in SPOKE_… variables
 }
+
+// trust is whom the server believes.
+func (c *Config) trust() proxy.Trust {
+	return proxy.Trust{Prefixes: c.TrustedProxies, Unix: c.TrustUnix, Headers: c.ForwardedHeaders}
+}
+
+// ForwardedHeaders is a set of headers of proxies.
+type ForwardedHeaders = proxy.Headers
+
+// The headers of proxies.
+const (
+	XForwardedFor   = proxy.XForwardedFor
+	XForwardedProto = proxy.XForwardedProto
+	XForwardedHost  = proxy.XForwardedHost
+	Forwarded       = proxy.Forwarded
+)
 
 // HTTPOptions bound HTTP requests. Zero values are the stated defaults.
 type HTTPOptions struct {
@@ -150,6 +180,10 @@ func (c *Config) RegisterFlags(fs *flag.FlagSet) {
 	dur(&c.HTTP.BodyTimeout, "http-body-timeout", "time for an HTTP body to arrive (default 30s)")
 	dur(&c.HTTP.KeepAlive, "http-keep-alive", "how long an idle HTTP connection is kept (default 1m)")
 
+	fs.Var((*trusted)(c), "trusted-proxies", "whose word about their clients is taken: addresses and prefixes of proxies, and unix for unix sockets, separated by commas (default: nobody's)")
+	fs.Var((*forwarded)(&c.ForwardedHeaders), "forwarded-headers", "headers of trusted proxies that are believed, separated by commas: X-Forwarded-For, X-Forwarded-Proto, X-Forwarded-Host, Forwarded (default: all)")
+	yes(&c.ProxyProtocol, "proxy-protocol", "connections of trusted proxies begin with a PROXY protocol header, and are refused without one")
+
 	h := &c.Hub
 	dur(&h.HandshakeTimeout, "handshake-timeout", "time for the hub handshake (default 15s)")
 	dur(&h.KeepAliveInterval, "keep-alive", "interval of the hub's pings (default 15s)")
@@ -212,6 +246,39 @@ func (l *list) Set(s string) error {
 			*l = append(*l, w)
 		}
 	}
+	return nil
+}
+
+// trusted is a flag of trusted proxies.
+type trusted Config
+
+func (t *trusted) String() string {
+	trust := (*Config)(t).trust()
+	return trust.String()
+}
+
+// Set takes addresses, prefixes and the word unix; none at all are nobody.
+func (t *trusted) Set(s string) error {
+	trust, err := proxy.ParseTrust(s)
+	if err != nil {
+		return err
+	}
+	t.TrustedProxies, t.TrustUnix = trust.Prefixes, trust.Unix
+	return nil
+}
+
+// forwarded is a flag of headers of proxies.
+type forwarded proxy.Headers
+
+func (f *forwarded) String() string { return proxy.Headers(*f).String() }
+
+// Set takes names in any case; none at all are the default.
+func (f *forwarded) Set(s string) error {
+	h, err := proxy.ParseHeaders(s)
+	if err != nil {
+		return err
+	}
+	*f = forwarded(h)
 	return nil
 }
 
@@ -298,6 +365,14 @@ func (c *Config) prepare() error {
 		if n.value < 0 {
 			errs = append(errs, fmt.Errorf("Config.%s is %d: want 0 (the default) or more", n.name, n.value))
 		}
+	}
+	trust := c.trust()
+	if err := trust.Normalize(); err != nil {
+		errs = append(errs, fmt.Errorf("Config.TrustedProxies: %w", err))
+	}
+	c.TrustedProxies = trust.Prefixes
+	if c.ProxyProtocol && trust.None() {
+		errs = append(errs, errors.New("Config.ProxyProtocol is on and nobody is trusted: want the addresses of the proxies that speak it in Config.TrustedProxies"))
 	}
 	if c.Logger == nil {
 		c.Logger = slog.New(slog.DiscardHandler)

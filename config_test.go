@@ -3,6 +3,7 @@ package spoke_test
 import (
 	"flag"
 	"io"
+	"net/netip"
 	"slices"
 	"strings"
 	"testing"
@@ -82,7 +83,8 @@ func TestBadEnvironment(t *testing.T) {
 }
 
 func TestBadFlags(t *testing.T) {
-	for _, args := range [][]string{{"-max-message", "x"}, {"-keep-alive", "3"}, {"-rate-mode", "never"}, {"-protocols", "json,xml"}, {"-transports", "WebSockets,Pigeons"}, {"-nonsense"}} {
+	for _, args := range [][]string{{"-max-message", "x"}, {"-keep-alive", "3"}, {"-rate-mode", "never"}, {"-protocols", "json,xml"}, {"-transports", "WebSockets,Pigeons"}, {"-nonsense"},
+		{"-trusted-proxies", "localhost"}, {"-trusted-proxies", "10.0.0.1/8"}, {"-forwarded-headers", "X-Real-IP"}} {
 		if _, err := parse(t, args...); err == nil {
 			t.Errorf("%v passed", args)
 		}
@@ -102,6 +104,9 @@ func TestBadConfig(t *testing.T) {
 		{"loops", func(c *spoke.Config) { c.Engine.Loops = -1 }, []string{"Loops"}},
 		{"hub options", func(c *spoke.Config) { c.Hub.ClientTimeout = -time.Second }, []string{"ClientTimeout"}},
 		{"protocols", func(c *spoke.Config) { c.Hub.Protocols = []spoke.Protocol{spoke.JSON, spoke.JSON} }, []string{"json", "twice"}},
+		{"trusted proxies", func(c *spoke.Config) { c.TrustedProxies = []netip.Prefix{netip.MustParsePrefix("10.0.0.1/8"), {}} }, []string{"TrustedProxies", "want 10.0.0.0/8", "number 2"}},
+		{"forwarded headers", func(c *spoke.Config) { c.ForwardedHeaders = 0x40 }, []string{"0x40", "X-Forwarded-For"}},
+		{"the PROXY protocol from nobody", func(c *spoke.Config) { c.ProxyProtocol = true }, []string{"ProxyProtocol", "TrustedProxies"}},
 		{"rates", func(c *spoke.Config) { c.Hub.Rates.Messages = -1 }, []string{"Messages"}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -118,6 +123,18 @@ func TestBadConfig(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+func TestFlagsOfProxies(t *testing.T) {
+	t.Setenv("SPOKE_FORWARDED_HEADERS", "Forwarded")
+	cfg, err := parse(t, "-trusted-proxies", "10.0.0.0/8, 192.0.2.1,unix", "-proxy-protocol")
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8"), netip.MustParsePrefix("192.0.2.1/32")}
+	if !slices.Equal(cfg.TrustedProxies, want) || !cfg.TrustUnix || !cfg.ProxyProtocol || cfg.ForwardedHeaders != spoke.Forwarded {
+		t.Errorf("%v %v %v %v", cfg.TrustedProxies, cfg.TrustUnix, cfg.ProxyProtocol, cfg.ForwardedHeaders)
 	}
 }
 

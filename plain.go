@@ -7,6 +7,8 @@ import (
 	"net/http"
 	"sync"
 	"time"
+
+	"github.com/spokehub/spoke/proxy"
 )
 
 // plainHTTP serves what is for no hub with net/http, on connections that the loops give away.
@@ -28,6 +30,7 @@ func (p *plainHTTP) init(s *Server) {
 		ReadHeaderTimeout: orTime(s.cfg.HTTP.HeadTimeout, 10*time.Second),
 		IdleTimeout:       orTime(s.cfg.HTTP.KeepAlive, time.Minute),
 		MaxHeaderBytes:    s.cfg.HTTP.MaxHead,
+		ConnContext:       peerContext,
 	}
 }
 
@@ -62,9 +65,9 @@ func (p *plainHTTP) start() {
 }
 
 // take gets a connection from a loop, on a goroutine of its own.
-func (p *plainHTTP) take(nc net.Conn) {
+func (p *plainHTTP) take(nc net.Conn, peer *proxy.Peer) {
 	select {
-	case p.conns <- &plainConn{nc, p.send}:
+	case p.conns <- &plainConn{nc, p.send, peer}:
 	case <-p.done:
 		_ = nc.Close()
 	}
@@ -101,7 +104,30 @@ func (p *plainHTTP) Addr() net.Addr { return &net.TCPAddr{} }
 type plainConn struct {
 	net.Conn
 	timeout time.Duration
+	peer    *proxy.Peer // by a PROXY header; nil: the socket's
 }
+
+// peerContext tells ServeHTTP of it.
+func peerContext(ctx context.Context, nc net.Conn) context.Context {
+	if c, ok := nc.(*plainConn); ok && c.peer != nil {
+		return proxy.WithPeer(ctx, *c.peer)
+	}
+	return ctx
+}
+
+// RemoteAddr is the peer's, which net/http puts into its requests.
+func (c *plainConn) RemoteAddr() net.Addr {
+	if c.peer == nil {
+		return c.Conn.RemoteAddr()
+	}
+	return peerAddr(*c.peer)
+}
+
+// peerAddr is a peer as a net.Addr.
+type peerAddr proxy.Peer
+
+func (a peerAddr) Network() string { return "tcp" }
+func (a peerAddr) String() string  { return proxy.Peer(a).String() }
 
 // plainPiece is how much of a large write has a timeout of its own.
 const plainPiece = 64 << 10

@@ -53,6 +53,11 @@ func New(cfg Config) (*Server, error) {
 		Serve:       s.serve,
 		HandOver:    s.plain.take,
 		Logger:      cfg.Logger,
+
+		ProxyProtocol: cfg.ProxyProtocol,
+	}
+	if trust := cfg.trust(); !trust.None() {
+		s.http.Trust = &trust
 	}
 	if err := s.http.Validate(); err != nil {
 		return nil, fmt.Errorf("spoke: Config.HTTP: %w", err)
@@ -223,10 +228,17 @@ func (s *Server) Shutdown(ctx context.Context) error {
 // ServeHTTP serves the hubs, and what Handle was given, from a net/http server. In an http.ServeMux a hub needs two patterns, "/chat" and "/chat/": with the
 // latter alone the mux redirects the WebSocket. A WebSocket is taken from net/http and moved into the event loops, which needs a plain TCP or unix connection.
 // Event streams and polls stay with net/http, on any version of HTTP; so stop this server before that one, which waits for them.
+//
+// r.RemoteAddr must be as net/http has set it: if it is one of Config.TrustedProxies, the request is served as its client has sent it.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	s.mu.Lock()
 	s.serving = true
 	s.mu.Unlock()
+	r, err := s.http.Trust.Request(r)
+	if err != nil {
+		http.Error(w, err.Error(), http.StatusBadRequest)
+		return
+	}
 	if s.endpoints.Owns(r) {
 		s.endpoints.ServeHTTP(w, r)
 		return

@@ -35,7 +35,7 @@ func (e *Endpoint) stream(x *http1.Exchange, t token, user *auth.Identity) {
 		conflict.to(x)
 		return
 	}
-	peer := hubrt.Peer{Head: e.head(x), Remote: ec.Remote()}
+	peer := e.peer(x)
 	s := new(longpoll.Stream)
 	plain := x.Request().ProtoMinor == 0
 	framing := hubrt.Events
@@ -56,7 +56,7 @@ func (e *Endpoint) poll(x *http1.Exchange, v verdict, user *auth.Identity) {
 			conflict.to(x)
 			return
 		}
-		q.beginPolls(hubrt.Peer{Head: e.head(x), Remote: x.Conn().Remote()}).Poll(&poll{x, q})
+		q.beginPolls(e.peer(x)).Poll(&poll{x, q})
 		return
 	}
 	x.DropRequest()

@@ -13,6 +13,7 @@ import (
 	"github.com/spokehub/spoke/engine"
 	"github.com/spokehub/spoke/hubrt"
 	"github.com/spokehub/spoke/longpoll"
+	"github.com/spokehub/spoke/proxy"
 )
 
 // What follows serves the transports that are made of requests, for requests of net/http, whatever its HTTP version: each has a goroutine of its own that
@@ -24,9 +25,10 @@ func (s *Set) anyLoop() *engine.Loop {
 	return loops[rand.IntN(len(loops))]
 }
 
-func (e *Endpoint) peer(r *http.Request) (p hubrt.Peer) {
+// relayPeer is what is kept of a request of net/http.
+func (e *Endpoint) relayPeer(r *http.Request) (p hubrt.Peer) {
 	if e.opt.KeepHead {
-		p.Head = rawHead(r)
+		p.Head, p.Origin = rawHead(r), proxy.FromContext(r.Context())
 	}
 	p.Remote, _ = netip.ParseAddrPort(r.RemoteAddr) // invalid where there is none, as on unix sockets
 	return p
@@ -39,7 +41,7 @@ func (e *Endpoint) relayStream(w http.ResponseWriter, r *http.Request, t token, 
 		return
 	}
 	s := longpoll.NewRelay(e.set.clocks[q.loop.Index()], q, &e.set.cfg.Limits, e.set.cfg.SendTimeout)
-	peer := e.peer(r)
+	peer := e.relayPeer(r)
 	if !q.start(func() {
 		s.Begin()
 		q.begin(s, hubrt.Raw, peer)
@@ -70,7 +72,7 @@ func (e *Endpoint) relayPoll(w http.ResponseWriter, r *http.Request, v verdict, 
 			conflict.write(w)
 			return
 		}
-		peer := e.peer(r)
+		peer := e.relayPeer(r)
 		running = q.start(func() { q.beginPolls(peer).Poll(p) })
 	}
 	if !running {

@@ -11,6 +11,7 @@ import (
 	"github.com/spokehub/spoke/engine"
 	"github.com/spokehub/spoke/http1"
 	"github.com/spokehub/spoke/hubrt"
+	"github.com/spokehub/spoke/proxy"
 	"github.com/spokehub/spoke/ws"
 )
 
@@ -66,19 +67,20 @@ func (e *Endpoint) serve(x *http1.Exchange, negotiate bool, user *auth.Identity)
 	}
 }
 
-// head is what is kept of a request.
-func (e *Endpoint) head(x *http1.Exchange) []byte {
-	if !e.opt.KeepHead {
-		return nil
+// peer is what is kept of a request.
+func (e *Endpoint) peer(x *http1.Exchange) hubrt.Peer {
+	p := hubrt.Peer{Remote: x.Remote()}
+	if e.opt.KeepHead {
+		p.Head, p.Origin = bytes.Clone(x.Head()), proxy.FromContext(x.Request().Context())
 	}
-	return bytes.Clone(x.Head())
+	return p
 }
 
 // upgradeTo makes the exchange's connection the WebSocket of a connection.
 func (e *Endpoint) upgradeTo(x *http1.Exchange, o opening, user *auth.Identity) {
 	upgrade := ws.AppendUpgrade(nil, x.Request(), &e.opt.WebSocket)
 	if !o.returns {
-		x.Upgrade(upgrade, o.open(x.Conn(), user, e.head(x)))
+		x.Upgrade(upgrade, o.open(x.Conn(), user, e.peer(x)))
 		o.receiveEarly()
 		return
 	}
@@ -101,23 +103,15 @@ func (o opening) receiveEarly() {
 }
 
 // open makes the WebSocket and the hub connection. Loop only.
-func (o opening) open(ec *engine.Conn, user *auth.Identity, head []byte) engine.Handler {
+func (o opening) open(ec *engine.Conn, user *auth.Identity, p hubrt.Peer) engine.Handler {
 	c := o.conn
 	e := c.mode.endpoint
-	var keeper hubrt.Keeper
+	p.ID, p.User, p.Transport, p.Binary = o.id, user, hubrt.WebSockets, true
 	if o.stateful {
-		keeper = c
+		p.Keeper = c
 	}
 	c.socket.Begin(ec, &e.opt.WebSocket, c)
-	c.hub.Begin(e.hub, c, hubrt.Peer{
-		ID:        o.id,
-		User:      user,
-		Head:      head,
-		Remote:    ec.Remote(),
-		Transport: hubrt.WebSockets,
-		Binary:    true,
-		Keeper:    keeper,
-	})
+	c.hub.Begin(e.hub, c, p)
 	return &c.socket
 }
 
@@ -174,17 +168,14 @@ func (e *Endpoint) hijack(w http.ResponseWriter, r *http.Request, o opening, use
 	}
 	unread, err := buf.Reader.Peek(buf.Reader.Buffered())
 	if err == nil {
-		var head []byte
-		if e.opt.KeepHead {
-			head = rawHead(r)
-		}
+		peer := e.relayPeer(r)
 		upgrade := ws.AppendUpgrade(nil, r, &e.opt.WebSocket)
 		if o.returns {
 			err = o.conn.hub.Loop().Attach(nc, unread, func(ec *engine.Conn) engine.Handler { return o.conn.resume(ec, upgrade) })
 		} else {
 			err = e.set.cfg.Engine.Attach(nc, unread, func(ec *engine.Conn) engine.Handler {
 				ec.Write(upgrade)
-				handler := o.open(ec, user, head)
+				handler := o.open(ec, user, peer)
 				o.receiveEarly()
 				return handler
 			})

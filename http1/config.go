@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/spokehub/spoke/engine"
+	"github.com/spokehub/spoke/proxy"
 )
 
 // Config tunes a server. The zero value of each limit has the stated default; Serve must be set. It must not change once Open has been called.
@@ -23,9 +24,14 @@ type Config struct {
 	HeadTimeout time.Duration     // to complete a head, from its first byte (or the accept); default 10 s; 408
 	BodyTimeout time.Duration     // to complete a body; default 30 s; 408
 	KeepAlive   time.Duration     // idle between two requests; default 60 s
+	Trust       *proxy.Trust      // proxies whose headers are believed; nil: nobody's. An untrue one is answered with 400
 	Serve       func(x *Exchange) // on the loop, once a head is complete; must answer, sooner or later, exactly once. A panic is answered with 500
-	HandOver    func(nc net.Conn) // gets connections given away by Exchange.HandOver, on a goroutine of its own
-	Logger      *slog.Logger      // faults of Serve and HandOver; nil: silence. What peers do wrong is in the reason with which a connection closes
+	// HandOver gets connections given away by Exchange.HandOver, on a goroutine of its own. peer, if not nil, is whom a PROXY header has said to be at the other end.
+	HandOver func(nc net.Conn, peer *proxy.Peer)
+	// ProxyProtocol has every connection of a trusted peer begin with a PROXY protocol header, of version 1 or 2; those without one are refused. It counts against HeadTimeout. Other
+	// peers must not send one: what it says cannot be believed, and a server that guesses whether there is one can be lied to (proxy-protocol.txt, section 2).
+	ProxyProtocol bool
+	Logger        *slog.Logger // faults of Serve and HandOver; nil: silence. What peers do wrong is in the reason with which a connection closes
 }
 
 const (
@@ -61,6 +67,9 @@ func (cfg *Config) Validate() error {
 	span("KeepAlive", cfg.KeepAlive, defaultKeepAlive)
 	if cfg.Serve == nil {
 		errs = append(errs, errors.New("http1: Serve is nil: want the function that answers requests"))
+	}
+	if cfg.ProxyProtocol && cfg.Trust.None() {
+		errs = append(errs, errors.New("http1: ProxyProtocol is on and nobody is trusted: want the proxies that speak it in Trust"))
 	}
 	return errors.Join(errs...)
 }
@@ -111,9 +120,17 @@ var silence = slog.New(slog.DiscardHandler)
 
 // Open returns the handler of a fresh connection: the open function of an engine's listener. Loop only.
 func (cfg *Config) Open(c *engine.Conn) engine.Handler {
-	h := &conn{cfg: cfg, begun: true}
+	if cfg.ProxyProtocol && cfg.Trust.Socket(c.Remote()).Trusted {
+		after(c, cfg.headTimeout())
+		return &preface{cfg: cfg}
+	}
+	return cfg.begin(c, nil)
+}
+
+// begin returns the handler of a connection whose next bytes are HTTP. peer is whom a PROXY header has said to be at the other end.
+func (cfg *Config) begin(c *engine.Conn, peer *proxy.Peer) *conn {
 	after(c, cfg.headTimeout())
-	return h
+	return &conn{cfg: cfg, peer: peer, begun: true}
 }
 
 // after sets c's deadline to the first second of the loop's clock that is at least d away: the second that runs now has run in part already.

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/spokehub/spoke/engine"
+	"github.com/spokehub/spoke/proxy"
 )
 
 type state uint8
@@ -40,11 +41,12 @@ const (
 // conn is the handler of an engine connection. Between two requests it is all there is: no buffer, no timer. // loop
 type conn struct {
 	cfg  *Config
+	peer *proxy.Peer   // by a PROXY header; nil: the socket's
 	x    *Exchange     // the open one, or the one whose body is being dropped
 	view []byte        // during OnData: what has come, from the start of the present head on
 	turn *engine.Timer // stalled
 	scan headScan
-	left int // bytes that the last OnData left in the engine's hands
+	left int32 // bytes that the last OnData left in the engine's hands
 
 	state  state
 	begun  bool // a head has begun: the head timeout runs, not the keep-alive
@@ -82,7 +84,7 @@ func (h *conn) OnData(c *engine.Conn, p []byte) (n int) {
 	}
 	h.inside = false
 	h.view = nil
-	h.left = len(p) - n
+	h.left = int32(len(p) - n)
 	switch {
 	case h.state == gone: // c may be in other hands
 	case h.eof: // shown what was left before the end

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/spokehub/spoke/engine"
+	"github.com/spokehub/spoke/proxy"
 )
 
 // TestDropRequest: an exchange without its request is answered as one that has it, also by a log.
@@ -60,7 +61,7 @@ func TestDropRequest(t *testing.T) {
 			t.Parallel()
 			cfg := Config{
 				Serve:    func(x *Exchange) { x.DropRequest(); f(x) },
-				HandOver: func(net.Conn) { t.Error("handed over without the head") },
+				HandOver: func(net.Conn, *proxy.Peer) { t.Error("handed over without the head") },
 			}
 			bubble(t, cfg, func(t *testing.T, s *server) {
 				c := s.dial()

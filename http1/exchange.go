@@ -6,10 +6,12 @@ import (
 	"math"
 	"net"
 	"net/http"
+	"net/netip"
 	"runtime/debug"
 	"time"
 
 	"github.com/spokehub/spoke/engine"
+	"github.com/spokehub/spoke/proxy"
 )
 
 // Exchange is one request and its answer. It must be answered exactly once, by Reply, Upgrade or HandOver, at once or later; it may be kept until then. After the
@@ -23,12 +25,12 @@ type Exchange struct {
 	gone func()
 	in   *intake // nil: there is no body, and nobody has asked for it
 
-	isHead    bool // the method is HEAD
-	last      bool // the client wants the connection to end with it
-	oldPeer   bool // HTTP/1.0
-	expect    bool // the client waits for 100 Continue
-	asked     bool // ReadBody was called
-	watched   bool // CloseOnEOF was called
+	isHead  bool // the method is HEAD
+	last    bool // the client wants the connection to end with it
+	oldPeer bool // HTTP/1.0
+	expect  bool // the client waits for 100 Continue
+	asked   bool // ReadBody was called
+	watched bool // CloseOnEOF was called
 }
 
 // intake is where an exchange stands with its body.
@@ -49,9 +51,9 @@ func newExchange(h *conn, c *engine.Conn, head []byte, fr framing) (*Exchange, *
 	if f != nil {
 		return nil, f
 	}
-	req.RemoteAddr = "@" // as net/http has it for sockets without an address
-	if remote := c.Remote(); remote.IsValid() {
-		req.RemoteAddr = remote.String()
+	req, f = h.origin(c, req)
+	if f != nil {
+		return nil, f
 	}
 	x := &Exchange{
 		h: h, c: c, ref: c.Ref(), req: req, head: getBuffer(), expect: fr.expect,
@@ -64,8 +66,20 @@ func newExchange(h *conn, c *engine.Conn, head []byte, fr framing) (*Exchange, *
 	return x, nil
 }
 
-// Request is the head, read by net/http's own reader; Body is http.NoBody, RemoteAddr is set, the context is never cancelled. It may be kept. nil after DropRequest.
+// Request is the head, read by net/http's own reader; Body is http.NoBody, the context is never cancelled. RemoteAddr and Host are the client's, as far as trusted proxies
+// say who that is; proxy.Scheme and proxy.FromContext tell the rest. It may be kept. nil after DropRequest.
 func (x *Exchange) Request() *http.Request { return x.req }
+
+// Remote is the client's address, as Request has it; the port may be 0, not known. Invalid: the client has none. (Conn().Remote() is the socket's.) Not after DropRequest.
+func (x *Exchange) Remote() netip.AddrPort {
+	if o := proxy.FromContext(x.req.Context()); o != nil {
+		return o.Client
+	}
+	if h := x.h; h != nil && h.peer != nil {
+		return h.peer.Addr
+	}
+	return x.c.Remote()
+}
 
 // Head is the raw head, including the empty line. Void after the exchange; nil then.
 func (x *Exchange) Head() []byte {
@@ -285,7 +299,8 @@ func (x *Exchange) HandOver() {
 		h.misuse(x, "HandOver was called without Config.HandOver")
 		x.Reply(http.StatusInternalServerError, nil, nil)
 	default:
-		x.detach(h.cfg.handOver)
+		cfg, peer := h.cfg, h.peer
+		x.detach(func(nc net.Conn) { cfg.handOver(nc, peer) })
 	}
 }
 
@@ -298,20 +313,20 @@ func (x *Exchange) Move(to *engine.Loop) {
 		h.misuse(x, "Move was called after ReadBody or DropRequest")
 		x.Reply(http.StatusInternalServerError, nil, nil)
 	default:
-		cfg := h.cfg
-		x.detach(func(nc net.Conn) { cfg.move(nc, to) })
+		cfg, peer := h.cfg, h.peer
+		x.detach(func(nc net.Conn) { cfg.move(nc, peer, to) })
 	}
 }
 
 // move runs on a goroutine of its own.
-func (cfg *Config) move(nc net.Conn, to *engine.Loop) {
+func (cfg *Config) move(nc net.Conn, peer *proxy.Peer, to *engine.Loop) {
 	// An answer to a request before this one may wait to go out.
 	err := nc.SetWriteDeadline(time.Now().Add(moveTimeout))
 	if err == nil {
 		_, err = nc.Write(nil)
 	}
 	if err == nil {
-		err = to.Attach(nc, nil, cfg.Open)
+		err = to.Attach(nc, nil, func(c *engine.Conn) engine.Handler { return cfg.begin(c, peer) })
 	}
 	if err != nil {
 		cfg.logger().Debug("http1: the connection could not be moved to another loop", "error", err)
@@ -348,7 +363,7 @@ func (h *conn) detach(x *Exchange, p []byte, take func(nc net.Conn)) {
 	go take(nc)
 }
 
-func (cfg *Config) handOver(nc net.Conn) {
+func (cfg *Config) handOver(nc net.Conn, peer *proxy.Peer) {
 	defer func() {
 		if v := recover(); v != nil {
 			cfg.logger().Error("http1: HandOver panicked", "panic", fmt.Sprint(v), "stack", string(debug.Stack()))
@@ -357,7 +372,7 @@ func (cfg *Config) handOver(nc net.Conn) {
 			}
 		}
 	}()
-	cfg.HandOver(nc)
+	cfg.HandOver(nc, peer)
 }
 
 // Later lets other goroutines answer: it returns a function that posts f to the loop, on any goroutine, any number of times. Nothing is read past the exchange meanwhile. f does not run when the

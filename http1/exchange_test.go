@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/spokehub/spoke/engine"
+	"github.com/spokehub/spoke/proxy"
 )
 
 func TestRequest(t *testing.T) {
@@ -367,7 +368,7 @@ func TestHandOver(t *testing.T) {
 						x.HandOver()
 					}
 				},
-				HandOver: func(nc net.Conn) { conns <- nc },
+				HandOver: func(nc net.Conn, _ *proxy.Peer) { conns <- nc },
 			}
 			bubble(t, cfg, func(t *testing.T, s *server) {
 				c := s.dial()
@@ -427,7 +428,7 @@ func TestHandOverFaults(t *testing.T) {
 		t.Parallel()
 		cfg := Config{
 			Serve:    func(x *Exchange) { x.ReadBody(1, func([]byte, bool) { x.HandOver() }) },
-			HandOver: func(net.Conn) { t.Error("handed over without the body") },
+			HandOver: func(net.Conn, *proxy.Peer) { t.Error("handed over without the body") },
 		}
 		bubble(t, cfg, func(t *testing.T, s *server) {
 			c := s.dial()
@@ -448,7 +449,7 @@ func TestHandOverFaults(t *testing.T) {
 				x.Conn().Close(engine.Aborted, nil)
 				x.HandOver()
 			},
-			HandOver: func(net.Conn) { t.Error("handed over") },
+			HandOver: func(net.Conn, *proxy.Peer) { t.Error("handed over") },
 		}
 		bubble(t, cfg, func(t *testing.T, s *server) {
 			c := s.dial()
@@ -464,7 +465,7 @@ func TestHandOverFaults(t *testing.T) {
 	})
 	t.Run("the owner panics", func(t *testing.T) {
 		t.Parallel()
-		cfg := Config{Serve: (*Exchange).HandOver, HandOver: func(net.Conn) { panic("no") }}
+		cfg := Config{Serve: (*Exchange).HandOver, HandOver: func(net.Conn, *proxy.Peer) { panic("no") }}
 		bubble(t, cfg, func(t *testing.T, s *server) {
 			c := s.dial()
 			c.send(request)
@@ -658,7 +659,7 @@ func TestHandOverToNetHTTP(t *testing.T) {
 			}
 			x.HandOver()
 		},
-		HandOver: func(nc net.Conn) { ln.conns <- nc },
+		HandOver: func(nc net.Conn, _ *proxy.Peer) { ln.conns <- nc },
 	}
 	s := start(t, cfg)
 	c := s.dial()

@@ -39,6 +39,10 @@ func headTooSlow(cfg *Config) *fault {
 	return &fault{408, engine.HeadTimeout, fmt.Sprintf("no complete request head came within %v", cfg.headTimeout())}
 }
 
+func headerTooSlow(cfg *Config) *fault {
+	return &fault{408, engine.HeadTimeout, fmt.Sprintf("no PROXY protocol header came within %v", cfg.headTimeout())}
+}
+
 func bodyTooSlow(cfg *Config) *fault {
 	return &fault{408, engine.BodyTimeout, fmt.Sprintf("the body was not complete within %v", cfg.bodyTimeout())}
 }

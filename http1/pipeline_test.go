@@ -258,8 +258,8 @@ func TestIdleHoldsNoStop(t *testing.T) {
 
 func TestIdleHoldsNothing(t *testing.T) {
 	t.Parallel()
-	if n := unsafe.Sizeof(conn{}); n > 96 {
-		t.Errorf("a connection has %d bytes: want 96 at most", n)
+	if n := unsafe.Sizeof(conn{}); n > 80 {
+		t.Errorf("a connection has %d bytes: want 80 at most", n)
 	}
 	if n := unsafe.Sizeof(Exchange{}); n > 80 {
 		t.Errorf("an exchange has %d bytes: want 80 at most, since each waiting poll is one", n)

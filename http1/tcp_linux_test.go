@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/spokehub/spoke/engine"
+	"github.com/spokehub/spoke/proxy"
 )
 
 // serveTCP serves on a loopback port with the epoll backend.
@@ -119,7 +120,7 @@ func TestRefusalReachesTheSender(t *testing.T) {
 func TestHandOverTCP(t *testing.T) {
 	t.Parallel()
 	owners := make(chan net.Conn, 1)
-	addr := serveTCP(t, Config{Serve: (*Exchange).HandOver, HandOver: func(nc net.Conn) { owners <- nc }})
+	addr := serveTCP(t, Config{Serve: (*Exchange).HandOver, HandOver: func(nc net.Conn, _ *proxy.Peer) { owners <- nc }})
 	nc, err := net.Dial("tcp", addr.String())
 	if err != nil {
 		t.Fatal(err)

@@ -7,6 +7,7 @@ import (
 
 	"github.com/spokehub/spoke/auth"
 	"github.com/spokehub/spoke/engine"
+	"github.com/spokehub/spoke/proxy"
 )
 
 // Peer is what the transport knows of a new connection.
@@ -15,6 +16,7 @@ type Peer struct {
 	User      *auth.Identity // nil: anonymous
 	Head      []byte         // raw request head, kept (not copied) for Context.Request; nil: none
 	Remote    netip.AddrPort
+	Origin    *proxy.Origin // what trusted proxies have said, for Context.Request; nil: nothing
 	Transport Transport
 	Framing   Framing // of the shared frames that Link.Send gets
 	Binary    bool    // the transport can carry binary messages
@@ -105,9 +107,9 @@ func (c *Conn) Begin(h *Hub, link Link, p Peer) {
 	var fits bool
 	if c.remote, fits = packAddress(p.Remote); p.Head != nil || !fits {
 		c.alter(func(r *rare) {
-			r.head = p.Head
-			if !fits {
-				r.remote = &p.Remote
+			r.head, r.origin = p.Head, p.Origin
+			if !fits && r.origin == nil {
+				r.origin = &proxy.Origin{Client: p.Remote}
 			}
 		})
 	}

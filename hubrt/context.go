@@ -10,6 +10,7 @@ import (
 
 	"github.com/spokehub/spoke/auth"
 	"github.com/spokehub/spoke/engine"
+	"github.com/spokehub/spoke/proxy"
 )
 
 // Context is a hub method's view of its connection. There is one per connection: it may be kept, and used on any goroutine, also
@@ -99,8 +100,8 @@ func (c *Context) User() *auth.Identity { return (*Conn)(c).identity() }
 
 // Remote is the client's address; invalid where there is none, as on unix sockets.
 func (c *Context) Remote() netip.AddrPort {
-	if r := c.rare.Load(); r != nil && r.remote != nil {
-		return *r.remote
+	if r := c.rare.Load(); r != nil && r.origin != nil {
+		return r.origin.Client
 	}
 	return c.remote.unpack()
 }
@@ -163,13 +164,14 @@ func (a *abort) Run(*engine.Loop) {
 	(*Conn)(a).end(engine.Aborted, nil, "", false)
 }
 
-// Request is what the connection began with; it is parsed when first asked for, has no body, and must not be changed. nil: it is not kept.
+// Request is what the connection began with; it is parsed when first asked for, has no body, and must not be changed. nil: it is not kept. RemoteAddr and Host are the
+// client's, as far as trusted proxies have said who that is, and proxy.Scheme tells its scheme.
 func (c *Context) Request() *http.Request {
 	have := (*Conn)(c).extra()
 	if have.head == nil {
 		return have.request
 	}
-	parsed := parseRequest(have.head, c)
+	parsed := parseRequest(have.head, have.origin, c)
 	return (*Conn)(c).alter(func(r *rare) {
 		if r.head != nil { // others have not been faster
 			r.head, r.request = nil, parsed
@@ -178,7 +180,7 @@ func (c *Context) Request() *http.Request {
 }
 
 // parseRequest returns nil for a head that net/http does not take.
-func parseRequest(head []byte, c *Context) *http.Request {
+func parseRequest(head []byte, origin *proxy.Origin, c *Context) *http.Request {
 	r, err := http.ReadRequest(bufio.NewReader(bytes.NewReader(head)))
 	if err != nil {
 		return nil
@@ -187,5 +189,11 @@ func parseRequest(head []byte, c *Context) *http.Request {
 	if remote := c.Remote(); remote.IsValid() {
 		r.RemoteAddr = remote.String()
 	}
-	return r.WithContext(c)
+	if origin == nil || origin.Host == "" && origin.Scheme == "" { // nothing but the address
+		return r.WithContext(c)
+	}
+	if origin.Host != "" {
+		r.Host = origin.Host
+	}
+	return r.WithContext(proxy.NewContext(c, origin))
 }

@@ -105,6 +105,6 @@ func (c *Conn) refuse(r engine.CloseReason, cause error) {
 // dropRequest frees the request when the hub does not want it any longer.
 func (c *Conn) dropRequest() {
 	if c.hub().opt.DropRequest {
-		c.alter(func(r *rare) { r.head, r.request = nil, nil })
+		c.alter((*rare).dropRequest)
 	}
 }

@@ -42,7 +42,7 @@ func TestRareTogether(t *testing.T) {
 func TestRareGoes(t *testing.T) {
 	t.Parallel()
 	c := new(Conn)
-	drop := func(r *rare) { r.head, r.request = nil, nil }
+	drop := (*rare).dropRequest
 	c.alter(func(r *rare) { r.head = []byte(head) })
 	c.alter(drop)
 	if c.rare.Load() != nil {
