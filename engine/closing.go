@@ -59,6 +59,7 @@ func (c *Conn) bury() {
 	l.unstall(c)
 	l.dropOutput(c)
 	l.dropInput(c)
+	l.dropSealed(c)
 	l.deadlines[c.slot] = 0
 	l.dead = append(l.dead, c)
 	l.open--
@@ -69,6 +70,9 @@ func (c *Conn) bury() {
 // finishClose goes on with a Close when everything that was queued has left.
 func (l *Loop) finishClose(c *Conn) {
 	if c.flags&flagFinSent == 0 {
+		if c.flags&flagTLS != 0 && !l.notify(c) {
+			return // the flush that has written it comes back
+		}
 		c.flags |= flagFinSent
 		if c.flags&flagEOF == 0 {
 			l.drv.finish(c)

@@ -55,6 +55,7 @@ const (
 	flagRemote4 // ip is an IPv4 address
 	flagRemote6 // ip is an IPv6 address
 	flagRare    // Loop.rare has something of it
+	flagTLS     // Loop.sealed has its TLS side
 
 	flagListed = flagInReady | flagInAgain | flagDirty
 )

@@ -29,6 +29,8 @@ type peer interface {
 // reset breaks p off.
 func reset(p peer) {
 	switch t := p.(type) {
+	case tlsPeer:
+		reset(t.raw)
 	case *MemoryConn:
 		_ = t.Reset()
 	case *net.TCPConn:

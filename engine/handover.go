@@ -31,6 +31,9 @@ func (e *Engine) attach(to *Loop, nc net.Conn, prefix []byte, open func(c *Conn)
 	}
 	given := nc
 	prefix = append([]byte(nil), prefix...)
+	if d, ok := nc.(*detachedTLS); ok {
+		nc = d.detached
+	}
 	if d, ok := nc.(*detached); ok {
 		d.mu.Lock()
 		defer d.mu.Unlock()
@@ -39,6 +42,12 @@ func (e *Engine) attach(to *Loop, nc net.Conn, prefix []byte, open func(c *Conn)
 		}
 		prefix = append(prefix, d.prefix...)
 		nc = d.Conn
+	}
+	if s := sealedOf(nc); s != nil {
+		if n := s.waits(); n > 0 {
+			return fmt.Errorf("engine: attach: %d bytes of a detached connection wait to go out; write or read it once before", n)
+		}
+		nc, open = s.raw, s.reopen(open)
 	}
 	s, release, err := e.take(nc)
 	if err != nil {
@@ -57,6 +66,8 @@ func (e *Engine) attach(to *Loop, nc net.Conn, prefix []byte, open func(c *Conn)
 // the engine adds nothing: what is not consumed must be in prefix, and what OnData then returns is ignored. Queued bytes that
 // the kernel does not take at once go out before the first Read or Write of the new owner. OnClose is not called. After an
 // error the connection is as it was.
+//
+// Of a connection that speaks TLS it is a *tls.Conn, or, when bytes are under way, one that has the method ConnectionState too. Both can be given to Attach.
 func (c *Conn) Detach(prefix []byte) (net.Conn, error) {
 	if c.flags&(flagDead|flagClosing) != 0 {
 		return nil, fmt.Errorf("engine: detach: %w", ErrClosed)
@@ -67,17 +78,18 @@ func (c *Conn) Detach(prefix []byte) (net.Conn, error) {
 		return nil, fmt.Errorf("engine: detach: %w", ErrClosed)
 	}
 	var unsent []byte
-	if o := c.out; o != nil {
-		unsent = make([]byte, 0, o.bytes)
-		off := o.off
-		for _, p := range o.pieces[o.head:] {
-			unsent = append(unsent, p.bytes()[off:]...)
-			off = 0
-		}
+	if n := c.Buffered(); n > 0 {
+		unsent = c.appendQueue(make([]byte, 0, n))
 	}
 	nc, unread, err := l.drv.detach(c)
 	if err != nil {
 		return nil, fmt.Errorf("engine: detach: %w", err)
+	}
+	s := l.sealedConn(c)
+	if s != nil {
+		s.leave(nc, unread)
+		unsent, unread = unsent[s.owed:], nil
+		nc = s.tc
 	}
 	prefix = append([]byte(nil), prefix...)
 	if c.in != nil && c.flags&flagInData == 0 {
@@ -88,7 +100,10 @@ func (c *Conn) Detach(prefix []byte) (net.Conn, error) {
 	c.flags |= flagTold
 	c.bury()
 	if len(prefix) > 0 || len(unsent) > 0 {
-		nc = &detached{Conn: nc, prefix: prefix, unsent: unsent}
+		d := &detached{Conn: nc, prefix: prefix, unsent: unsent}
+		if nc = d; s != nil {
+			nc = &detachedTLS{d, s.tc}
+		}
 	}
 	return nc, nil
 }

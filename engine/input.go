@@ -90,10 +90,10 @@ func (l *Loop) read(c *Conn) {
 			return
 		}
 		p := l.readBuf
-		if c.in != nil {
+		if c.in != nil && c.flags&flagTLS == 0 {
 			p = l.room(c)
 		}
-		n, e := l.drv.read(c, p)
+		n, e := l.receive(c, p)
 		if e != 0 {
 			l.readFailed(c, e)
 			return
@@ -107,13 +107,17 @@ func (l *Loop) read(c *Conn) {
 			return
 		}
 		l.bytesIn += int64(n)
-		if c.in != nil {
+		switch {
+		case c.in == nil:
+			l.show(c, p[:n])
+		case c.flags&flagTLS != 0:
+			l.keepInput(c, p[:n])
+			l.show(c, nil)
+		default:
 			c.in.b = c.in.b[:len(c.in.b)+n]
 			l.show(c, nil)
-		} else {
-			l.show(c, p[:n])
 		}
-		if n < len(p) && c.flags&flagEnd == 0 {
+		if !l.hasMore(c, n, len(p)) {
 			return // a short read: the kernel has no more, and an event comes with more
 		}
 		if budget -= n; budget <= 0 {
@@ -125,9 +129,11 @@ func (l *Loop) read(c *Conn) {
 
 // readFailed handles a read's error; EAGAIN is none.
 func (l *Loop) readFailed(c *Conn, e syscall.Errno) {
-	switch {
+	switch s := l.sealedConn(c); {
 	case e == syscall.EAGAIN:
 		c.over()
+	case s != nil && s.failed != nil:
+		c.kill(TLSError, s.failed, false)
 	case lost(e):
 		c.kill(PeerReset, e, false)
 	default:
@@ -137,15 +143,26 @@ func (l *Loop) readFailed(c *Conn, e syscall.Errno) {
 
 // room is the free part of the kept bytes' buffer, which grows by a class when little is left.
 func (l *Loop) room(c *Conn) []byte {
-	b := c.in
-	if cap(b.b)-len(b.b) < spareMin {
-		n := l.buffers.get(max(2*cap(b.b), len(b.b)+spareMin))
-		n.b = append(n.b, b.b...)
-		l.buffers.put(b)
-		c.in, b = n, n
-	}
+	b := l.growInput(c, spareMin)
 	p := b.b[len(b.b):cap(b.b)]
 	return p[:min(len(p), readBudget)]
+}
+
+// keepInput adds p to the kept bytes.
+func (l *Loop) keepInput(c *Conn, p []byte) {
+	b := l.growInput(c, len(p))
+	b.b = append(b.b, p...)
+}
+
+// growInput is the kept bytes' buffer, with room for at least n more.
+func (l *Loop) growInput(c *Conn, n int) *buffer {
+	b := c.in
+	if cap(b.b)-len(b.b) < n {
+		c.in = l.buffers.get(max(2*cap(b.b), len(b.b)+n))
+		c.in.b = append(c.in.b, b.b...)
+		l.buffers.put(b)
+	}
+	return c.in
 }
 
 // show gives the handler p, or what was kept when p is nil, and keeps what it leaves.

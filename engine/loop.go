@@ -36,8 +36,11 @@ type Loop struct {
 	queues    []*outQueue // free ones
 	readBuf   []byte
 	events    []event
-	vector    [][]byte // of one writev
-	join      []byte   // small pieces copied for one write; nil until needed
+	vector    [][]byte  // of one writev
+	join      []byte    // small pieces copied for one write; nil until needed
+	sealed    []*sealed // by slot: the TLS side of connections that have one; nil until there is one
+	sealedIn  []byte    // records that were read; nil until there is one
+	sealedOut []byte    // records to be written
 
 	ready   []*Conn            // have more to read, after their budget
 	again   []*Conn            // have been resumed or got another handler: to be shown what was left

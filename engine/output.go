@@ -213,8 +213,11 @@ func (l *Loop) runFlush() {
 // flush writes what waits until nothing does, the kernel takes no more, or the budget is spent.
 func (l *Loop) flush(c *Conn) {
 	c.verify("flush")
+	if c.flags&flagTLS != 0 && !l.flushSealed(c) {
+		return
+	}
 	if f := c.frame; f != nil { // one whole frame and no queue
-		n, e := l.drv.write(c, f.buf)
+		n, e := l.transmit(c, f.buf)
 		if e == 0 && n == len(f.buf) {
 			c.frame = nil
 			l.bytesOut += int64(n)
@@ -247,10 +250,10 @@ func (l *Loop) flush(c *Conn) {
 // writeQueue hands the front of the queue to the kernel with one call.
 func (l *Loop) writeQueue(c *Conn, o *outQueue) (int, syscall.Errno) {
 	if o.len() == 1 {
-		return l.drv.write(c, o.pieces[o.head].bytes()[o.off:])
+		return l.transmit(c, o.pieces[o.head].bytes()[o.off:])
 	}
 	if b := l.joined(o); b != nil {
-		return l.drv.write(c, b)
+		return l.transmit(c, b)
 	}
 	v := l.vector[:0]
 	off, sum := o.off, 0
@@ -262,7 +265,7 @@ func (l *Loop) writeQueue(c *Conn, o *outQueue) (int, syscall.Errno) {
 			break
 		}
 	}
-	n, e := l.drv.writev(c, v)
+	n, e := l.transmitAll(c, v)
 	clear(v)
 	return n, e
 }
@@ -279,10 +282,7 @@ func (l *Loop) joined(o *outQueue) []byte {
 	if o.bytes > joinPiece*o.len() {
 		return nil
 	}
-	if l.join == nil {
-		l.join = make([]byte, 0, joinMax)
-	}
-	b, off := l.join[:0], o.off
+	b, off := l.joinBuffer(), o.off
 	for _, p := range o.pieces[o.head:] {
 		next := p.bytes()[off:]
 		if off = 0; len(b)+len(next) > cap(b) {
@@ -294,6 +294,13 @@ func (l *Loop) joined(o *outQueue) []byte {
 		return nil // a large piece among the small ones
 	}
 	return b
+}
+
+func (l *Loop) joinBuffer() []byte {
+	if l.join == nil {
+		l.join = make([]byte, 0, joinMax)
+	}
+	return l.join[:0]
 }
 
 // wrote accounts for a write; false: the kernel takes no more, or the connection has ended.
@@ -310,6 +317,8 @@ func (l *Loop) wrote(c *Conn, o *outQueue, n int, e syscall.Errno) bool {
 	case e == syscall.EAGAIN:
 		c.flags |= flagBlocked
 		l.overCap(c, o)
+	case e == syscall.EPROTO && c.flags&flagTLS != 0:
+		c.kill(TLSError, l.sealed[c.slot].failed, false)
 	case lost(e):
 		c.kill(PeerReset, e, false)
 	default:

@@ -5,17 +5,20 @@ type CloseReason uint8
 
 // The reasons. The engine itself uses the first group; the layers above use the others.
 const (
-	ReasonNone       CloseReason = iota
-	PeerClosed                   // the peer ended TCP in the ordinary way
-	PeerReset                    // the peer reset TCP
-	IOError                      // a system call failed otherwise
-	SendTimeout                  // over the outbound cap, and no progress within the send timeout
-	OutboundOverflow             // over a hard outbound cap
-	InputOverflow                // over the hard cap of bytes that a handler may leave unconsumed
-	Shutdown                     // the server stops
-	Refused                      // the accept callback did not want it
-	Detached                     // handed to another owner; never seen by OnClose
-	Replaced                     // another transport has taken the hub connection over
+	ReasonNone          CloseReason = iota
+	PeerClosed                      // the peer ended TCP in the ordinary way
+	PeerReset                       // the peer reset TCP
+	IOError                         // a system call failed otherwise
+	SendTimeout                     // over the outbound cap, and no progress within the send timeout
+	OutboundOverflow                // over a hard outbound cap
+	InputOverflow                   // over the hard cap of bytes that a handler may leave unconsumed
+	Shutdown                        // the server stops
+	Refused                         // the accept callback did not want it
+	Detached                        // handed to another owner; never seen by OnClose
+	Replaced                        // another transport has taken the hub connection over
+	TLSHandshakeTimeout             // no complete TLS handshake in time
+	TLSHandshakeFailed              // the TLS handshake failed, or it was none
+	TLSError                        // a TLS record was wrong, cut off, or an alert
 
 	HeadTimeout       // no complete HTTP head in time
 	HeadTooLarge      // 431
@@ -43,6 +46,7 @@ const (
 
 var reasonNames = [reasonCount]string{
 	"none", "peer-closed", "peer-reset", "io-error", "send-timeout", "outbound-overflow", "input-overflow", "shutdown", "refused", "detached", "replaced",
+	"tls-handshake-timeout", "tls-handshake-failed", "tls-error",
 	"head-timeout", "head-too-large", "bad-request", "body-timeout", "body-too-large", "keep-alive-timeout", "response-end",
 	"websocket-protocol", "websocket-timeout", "client-closed", "handshake-timeout", "handshake-refused", "protocol-error",
 	"message-too-large", "client-timeout", "aborted", "connect-failed", "rate-limited", "auth-expired", "result-failed", "internal-error",

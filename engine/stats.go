@@ -12,8 +12,12 @@ type Stats struct {
 	BytesIn, BytesOut                         int64
 	Closed                                    [reasonCount]int64 // by CloseReason
 	Pauses                                    int64
-	Panics                                    int64         // in handlers, tasks and timers
-	LagMax                                    time.Duration // longest time between two looks at the sockets since the last call of Stats
+
+	// TLS handshakes: those that have succeeded; those that have not, for whatever reason; connections refused because too many were under way; and how many are.
+	Handshakes, HandshakesFailed, HandshakesRefused, HandshakesRunning int64
+
+	Panics int64         // in handlers, tasks and timers
+	LagMax time.Duration // longest time between two looks at the sockets since the last call of Stats
 }
 
 // counters are the published counters of one loop. // any goroutine (atomic); written by the loop
@@ -22,6 +26,8 @@ type counters struct {
 	bytesIn, bytesOut                         atomic.Int64
 	closed                                    [reasonCount]atomic.Int64
 	pauses, panics                            atomic.Int64
+	handshakes, handshakesFailed              atomic.Int64
+	handshakesRefused, handshakesRunning      atomic.Int64
 	lagMax                                    atomic.Int64
 }
 
@@ -40,6 +46,10 @@ func (e *Engine) Stats() Stats {
 			s.Closed[i] += k.closed[i].Load()
 		}
 		s.Pauses += k.pauses.Load()
+		s.Handshakes += k.handshakes.Load()
+		s.HandshakesFailed += k.handshakesFailed.Load()
+		s.HandshakesRefused += k.handshakesRefused.Load()
+		s.HandshakesRunning += k.handshakesRunning.Load()
 		s.Panics += k.panics.Load()
 		s.LagMax = max(s.LagMax, time.Duration(k.lagMax.Swap(0)))
 	}
