@@ -269,9 +269,36 @@ func TestCrosscheck(t *testing.T) {
 	if text := err.Error(); strings.Contains(text, "loadgen, round") || strings.Contains(text, "loadgen counts") || strings.Contains(text, "loadgen's rate lies") {
 		t.Errorf("what loadgen says is not what the server says: %v\n%s", err, out.String())
 	}
-	for _, want := range []string{"deliveries            loadgen 4000 = server 4000", "bytes to the clients", "by the server's counter"} {
+	for _, want := range []string{"deliveries            loadgen 4000 = server 4000", "bytes to the clients", "by the server's counter", "Churn:", "connections ended"} {
 		if !strings.Contains(out.String(), want) {
 			t.Errorf("%q is not in\n%s", want, out.String())
 		}
+	}
+}
+
+func TestJudgeChurn(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		change func(*loadgenResult, *counters)
+		says   string
+	}{
+		"all agrees":               {func(*loadgenResult, *counters) {}, ""},
+		"one not counted":          {func(r *loadgenResult, _ *counters) { r.Total.Connected-- }, "connections made: loadgen counts 999, the server 1000"},
+		"an end not counted":       {func(r *loadgenResult, _ *counters) { r.Total.Ended-- }, "connections ended: loadgen counts 999, the server 1000"},
+		"one the server still has": {func(_ *loadgenResult, c *counters) { c.Server.Hubs.Connections++ }, "connections ended: loadgen counts 1000, the server 999"},
+		"one without a handshake":  {func(_ *loadgenResult, c *counters) { c.Server.Engine.Accepted++ }, "TCP connections: loadgen counts 1001, the server 1002"},
+		"nothing":                  {func(r *loadgenResult, c *counters) { *r, *c = loadgenResult{}, counters{} }, "no connection was made"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			r, k := &loadgenResult{}, &counters{}
+			r.Total.Connected, r.Total.Ended = 1000, 1000
+			k.Server.Engine.Accepted, k.Server.Hubs.Handshakes = 1001, 1000
+			c.change(r, k)
+			text, err := judgeChurn(r, k)
+			if c.says == "" && err != nil || c.says != "" && (err == nil || !strings.Contains(err.Error(), c.says)) {
+				t.Errorf("%v, want %q in it\n%s", err, c.says, text)
+			}
+		})
 	}
 }

@@ -124,5 +124,8 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 	if ctx.Err() == nil {
 		problems = append(problems, b.compareDeliveries(ctx))
 	}
+	if ctx.Err() == nil {
+		problems = append(problems, b.compareChurn(ctx))
+	}
 	return errors.Join(append(problems, ctx.Err())...)
 }

@@ -88,7 +88,7 @@ func (s *server) stop() {
 type counters struct {
 	Server struct {
 		Engine    struct{ BytesIn, BytesOut, Open, Accepted int64 }
-		Hubs      struct{ Handshakes, Calls, CallsFailed, Published int64 }
+		Hubs      struct{ Connections, Handshakes, Calls, CallsFailed, Published int64 }
 		Endpoints struct{ Parked, Expired int64 }
 	}
 }
@@ -123,11 +123,11 @@ func (s *server) counters(ctx context.Context) (*counters, error) {
 func (s *server) settled(ctx context.Context) (*counters, error) {
 	for until := time.Now().Add(startTimeout); ; {
 		c, err := s.counters(ctx)
-		if err != nil || c.Server.Engine.Open == 0 {
+		if err != nil || c.Server.Engine.Open+c.Server.Hubs.Connections == 0 {
 			return c, err
 		}
 		if time.Now().After(until) {
-			return nil, fmt.Errorf("%d connections are open %v after their client has ended", c.Server.Engine.Open, startTimeout)
+			return nil, fmt.Errorf("%d connections are open, and %d hub connections, %v after their client has ended", c.Server.Engine.Open, c.Server.Hubs.Connections, startTimeout)
 		}
 		select {
 		case <-time.After(20 * time.Millisecond):

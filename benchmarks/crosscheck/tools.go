@@ -48,7 +48,7 @@ func readWrk(out []byte) (*measurement, error) {
 
 // loadgenRun has no warm-up, as wrk has none.
 func (b *bench) loadgenRun(ctx context.Context, url string, connections int) (*measurement, error) {
-	r, err := b.loadgen(ctx, "negotiate", fmt.Sprintf("-n=%d", connections), "-warmup=0", "-ramp=0", "-loops=1", fmt.Sprintf("-duration=%v", b.duration), url)
+	r, err := b.loadgen(ctx, "negotiate", flawless(fmt.Sprintf("-n=%d", connections), "-warmup=0", "-ramp=0", "-loops=1", fmt.Sprintf("-duration=%v", b.duration), url)...)
 	if err != nil {
 		return nil, err
 	}

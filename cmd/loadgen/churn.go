@@ -33,10 +33,10 @@ func (p *pool) put(c *client) {
 	p.free = append(p.free, c)
 }
 
-// live lets a connection of churn live for a while.
+// live lets a connection of churn live for a while. When the load has ended it leaves at once.
 func (s *shard) live(c *client) {
 	reset := s.worker.opts.reset
-	if d := s.worker.opts.hold; d > 0 {
+	if d := s.worker.opts.hold; d > 0 && s.worker.load.Load() {
 		c.timer = s.loop.AfterFunc(d, func() { c.timer = nil; c.leave(reset) })
 		return
 	}
@@ -51,7 +51,11 @@ func (s *shard) comeAgain(c *client, failed bool) {
 	case w.opts.rate > 0:
 		w.pool.put(c)
 	case failed:
-		s.loop.AfterFunc(retryAfter, func() { w.connect(c, w.clock.now()) })
+		s.loop.AfterFunc(retryAfter, func() {
+			if w.load.Load() {
+				w.connect(c, w.clock.now())
+			}
+		})
 	default:
 		w.connect(c, w.clock.now())
 	}

@@ -214,11 +214,12 @@ func (co *coordinator) finish() {
 				}
 			}
 		})
-		if o.scenario.answers() {
+		if o.scenario.answers() || o.scenario == churn {
 			co.tell(command{Do: doDrain, Sent: co.sent})
 			co.gather(isDrained, func(x *report) {
 				r.LostLiving += x.Gauge.Lost
 				r.LostCut += x.Gauge.LostCut
+				r.UnderWay += x.Gauge.UnderWay
 			})
 		}
 		co.sample()
@@ -289,6 +290,9 @@ func (r *result) judgeClient(o *options) {
 	}
 	if r.Total.Foreign > 0 {
 		note("%s messages of another run came in: somebody else was loading this hub.", formatInt(r.Total.Foreign))
+	}
+	if r.UnderWay > 0 {
+		note("%s connections were still under way %v after the end: the server may have counted them, they are not in the figures.", formatInt(r.UnderWay), settleTime)
 	}
 	if r.Ready > 0 && r.Ready < r.Wanted && o.scenario.ramps() {
 		note("%s of %s connections were not ready when the load began.", formatInt(r.Wanted-r.Ready), formatInt(r.Wanted))

@@ -12,6 +12,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 )
 
 // fakeServer is a small SignalR server with a bench hub that can be told to misbehave. It is written with blocking calls and
@@ -42,6 +43,7 @@ type behaviour struct {
 	closes      bool                            // after each answer to negotiate
 	upgrade     string                          // instead of the ordinary answer: the whole response
 	handshake   string                          // instead of {}
+	shaking     time.Duration                   // until the answer to a handshake
 	refuse      string                          // the error of every call
 	pretty      bool                            // other property order and white space
 	fragment    bool                            // messages in two frames, a WebSocket ping between them
@@ -230,6 +232,7 @@ func (c *fakeConn) shake(rec string) {
 	s.mu.Lock()
 	s.made++
 	s.mu.Unlock()
+	<-time.After(s.shaking)
 	if s.handshake != "" {
 		c.text(s.handshake)
 		return

@@ -98,6 +98,10 @@ func (w *worker) serve(commands <-chan command, reports func(report)) {
 			reports(report{Is: isEnded, Sent: w.end()})
 		case doDrain:
 			jobs.Go(func() {
+				if w.opts.scenario == churn {
+					reports(report{Is: isDrained, Gauge: gauge{UnderWay: w.settle(ctx)}})
+					return
+				}
 				living, ended := w.drain(ctx, c.Sent)
 				reports(report{Is: isDrained, Gauge: gauge{Lost: living, LostCut: ended}})
 			})

@@ -36,6 +36,7 @@ type result struct {
 	Measured           tally        `json:"measured"` // counts of the measurement alone; its histograms are in total
 	LostLiving         int64        `json:"lost"`
 	LostCut            int64        `json:"lostWithConnection"`
+	UnderWay           int64        `json:"underWay,omitempty"` // connections of churn that had not ended when the run was over
 	Checked            bool         `json:"checked"`
 
 	Client  clientUse  `json:"client"`

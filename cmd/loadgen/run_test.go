@@ -100,13 +100,23 @@ func TestScenarios(t *testing.T) {
 			}
 		}},
 		{name: "churn, closed loop", args: []string{"churn", "-n=5", "-duration=300ms"}, check: func(t *testing.T, r *result, s *fakeServer) {
-			if r.Total.Connected < 5 || s.made < r.Total.Connected {
-				t.Errorf("%d connections, the server saw %d", r.Total.Connected, s.made)
+			if r.Total.Connected < 5 || s.made != r.Total.Connected || r.Total.Ended != r.Total.Connected {
+				t.Errorf("%d connections, of which %d ended; the server saw %d", r.Total.Connected, r.Total.Ended, s.made)
 			}
 		}},
-		{name: "churn, open loop, by reset", args: []string{"churn", "-n=50", "-rate=100", "-hold=5ms", "-reset", "-duration=500ms"}, check: func(t *testing.T, r *result, _ *fakeServer) {
-			if r.Total.Connected < 30 || r.Total.Connected > 55 {
-				t.Errorf("%d connections in 0.5 s at 100 a second", r.Total.Connected)
+		{name: "churn, connections under way at the end", b: behaviour{shaking: 50 * time.Millisecond}, args: []string{"churn", "-n=20", "-duration=300ms"}, check: func(t *testing.T, r *result, s *fakeServer) {
+			if s.made != r.Total.Connected || r.Total.Ended != r.Total.Connected || r.Measured.Connected >= r.Total.Connected {
+				t.Errorf("%d connections, of which %d ended, %d while it was measured; the server saw %d", r.Total.Connected, r.Total.Ended, r.Measured.Connected, s.made)
+			}
+		}},
+		{name: "churn, connections held at the end", args: []string{"churn", "-n=5", "-hold=1m", "-duration=300ms"}, check: func(t *testing.T, r *result, s *fakeServer) {
+			if s.made != 5 || r.Total.Connected != 5 || r.Total.Ended != 5 {
+				t.Errorf("%d connections, of which %d ended; the server saw %d", r.Total.Connected, r.Total.Ended, s.made)
+			}
+		}},
+		{name: "churn, open loop, by reset", args: []string{"churn", "-n=50", "-rate=100", "-hold=5ms", "-reset", "-duration=500ms"}, check: func(t *testing.T, r *result, s *fakeServer) {
+			if r.Total.Connected < 30 || r.Total.Connected > 55 || s.made != r.Total.Connected {
+				t.Errorf("%d connections in 0.5 s at 100 a second, the server saw %d", r.Total.Connected, s.made)
 			}
 		}},
 		{name: "storm", args: []string{"storm", "-n=20", "-loops=2", "-duration=20s"}, check: func(t *testing.T, r *result, s *fakeServer) {

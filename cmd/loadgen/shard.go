@@ -1,6 +1,7 @@
 package main
 
 import (
+	"slices"
 	"sync/atomic"
 
 	"github.com/spokehub/spoke/engine"
@@ -15,7 +16,7 @@ type shard struct { // loop, but for what is constant
 	tally   *tally
 	open    int64     // connections that are ready
 	clients []*client // that have become ready, also those that have ended since; of churn and negotiate: none
-	senders []*client // that are ready and call: all of echo and negotiate, the publishers of the others
+	senders []*client // that are ready and call: all of echo and negotiate, the publishers of the others; of churn: that are ready
 	members []int64   // ready, healthy receivers by group
 	asking  asking    // negotiate
 	seen    [][]tide  // closed fan-out loop: by publisher, a ring by sequence number
@@ -53,6 +54,8 @@ func (s *shard) ready(c *client) {
 	s.open++
 	c.counted = true
 	if o.scenario == churn {
+		c.place = int32(len(s.senders))
+		s.senders = append(s.senders, c)
 		s.live(c)
 		return
 	}
@@ -130,6 +133,7 @@ func (s *shard) failed(c *client, kind, text string) {
 func (s *shard) gone(c *client) {
 	failed := c.broken
 	c.broken = false
+	defer s.worker.underWay.Add(-1) // after it is under way again
 	switch s.worker.opts.scenario {
 	case churn:
 		s.comeAgain(c, failed)
@@ -185,6 +189,11 @@ func (s *shard) begin(start, from, until int64) {
 // end makes no more calls; slow readers read on, to see what the server has done about them.
 func (s *shard) end() {
 	s.running = false
+	if s.worker.opts.scenario == churn {
+		for _, c := range slices.Clone(s.senders) { // those on hold
+			c.leave(s.worker.opts.reset)
+		}
+	}
 	if s.worker.opts.scenario == negotiate {
 		s.until = min(s.until, s.worker.clock.now()) // an interrupted run
 		s.negotiateDue()

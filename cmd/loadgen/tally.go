@@ -111,6 +111,8 @@ type gauge struct {
 	// Lost and LostCut are messages that have not come; of living connections, and of those that were cut. Only after the drain.
 	Lost    int64 `json:"lost"`
 	LostCut int64 `json:"lostCut"`
+	// UnderWay are connections of churn that have not come to their end after the load's. Only after the drain.
+	UnderWay int64 `json:"underWay,omitempty"`
 }
 
 func (g *gauge) merge(o gauge) {
@@ -119,4 +121,5 @@ func (g *gauge) merge(o gauge) {
 	g.CPU += o.CPU
 	g.Lost += o.Lost
 	g.LostCut += o.LostCut
+	g.UnderWay += o.UnderWay
 }

@@ -43,6 +43,7 @@ type worker struct {
 	readyCount     atomic.Int64 // of the ramp
 	failedCount    atomic.Int64
 	awaited        atomic.Int64 // clients that have not come back from a storm
+	underWay       atomic.Int64 // clients from connect until their connection, or the attempt, has ended
 
 	note chan struct{} // holds a token when one of the counts above has changed
 
@@ -144,6 +145,7 @@ func publisherOf(o *options, number int) int {
 // connect has c connected; it was due at at.
 func (w *worker) connect(c *client, at int64) {
 	c.step, c.token, c.deadline, c.fragment, c.began = stepNew, "", 0, nil, at
+	w.underWay.Add(1)
 	w.dialer.dial(c)
 }
 
@@ -361,6 +363,27 @@ func (w *worker) drain(ctx context.Context, sent []int64) (living, ended int64) 
 		select {
 		case <-ctx.Done():
 			return living, ended
+		case <-timer.C:
+		}
+	}
+}
+
+// settleTime is how long connections that came and went are waited for when the load has ended.
+const settleTime = 5 * time.Second
+
+// settle waits until no connection of churn is under way, for as long as settleTime, and returns how many are then: those that the server
+// may have counted, and we have not.
+func (w *worker) settle(ctx context.Context) int64 {
+	timer := time.NewTicker(5 * time.Millisecond)
+	defer timer.Stop()
+	for until := time.Now().Add(settleTime); ; {
+		n := w.underWay.Load()
+		if n == 0 || time.Now().After(until) {
+			return n
+		}
+		select {
+		case <-ctx.Done():
+			return n
 		case <-timer.C:
 		}
 	}
