@@ -46,6 +46,9 @@ type Config struct {
 	Workers int
 	// WorkerQueue is how many calls of all clients may wait for a worker; over it the connections concerned are not read. Default 64 x Workers.
 	WorkerQueue int
+	// ClientResults is how many calls of hub methods may wait for a client's answer (InvokeClient), all clients together; over it InvokeClient fails with
+	// ErrTooManyQuestions, so that clients that do not answer cannot take the workers from the others. Each that waits holds a goroutine, about 10 KB. Default 64 x Workers.
+	ClientResults int
 	// SendQueue is how many bytes of sends and joins may wait for one event loop; over it they fail with ErrSendQueueFull, so that a sender that is faster than the
 	// loops cannot fill memory. A message to many counts in full at each loop. Default 64 MiB.
 	SendQueue int
@@ -170,6 +173,7 @@ func (c *Config) RegisterFlags(fs *flag.FlagSet) {
 	dur(&c.Engine.Linger, "linger", "how long the end of a connection waits for its last bytes (default 5s)")
 	num(&c.Workers, "workers", "goroutines that run hub methods, at most (default 256)")
 	num(&c.WorkerQueue, "worker-queue", "calls that may wait for a worker (default 64 x workers)")
+	num(&c.ClientResults, "client-results", "calls of hub methods that may wait for a client's answer; over it asking fails (default 64 x workers)")
 	num(&c.SendQueue, "send-queue", "bytes of sends that may wait for one event loop; over it sends fail (default 64 MiB)")
 
 	num(&c.StatefulMemory, "stateful-memory", "bytes kept for clients with stateful reconnect, all together; over it those that are away are dropped (default 256 MiB)")
@@ -193,6 +197,7 @@ func (c *Config) RegisterFlags(fs *flag.FlagSet) {
 	num(&h.MaxParallelCalls, "parallel-calls", "calls of one client that run at once (default 1)")
 	num(&h.StreamBuffer, "stream-buffer", "items of one upload stream that may wait for the method that reads them (default 10)")
 	num(&h.MaxStreams, "max-streams", "streams of one client, and questions to it, under way at once; over it new ones are refused (default 100)")
+	dur(&h.ClientResultTimeout, "client-result-timeout", "how long a hub method without a deadline of its own waits for a client's answer (default 30s, negative: for ever)")
 	num(&h.MaxGroups, "max-groups", "groups that one connection may be in (default 1000)")
 	fs.Var((*protocols)(&h.Protocols), "protocols", "hub protocols, separated by commas: json, messagepack (default: both)")
 	yes(&h.StatefulReconnect, "stateful-reconnect", "let clients that ask for it come back to their connection after a loss")
@@ -358,7 +363,7 @@ func (c *Config) prepare() error {
 		name  string
 		value int64
 	}{
-		{"Workers", int64(c.Workers)}, {"WorkerQueue", int64(c.WorkerQueue)}, {"SendQueue", int64(c.SendQueue)}, {"StatefulMemory", int64(c.StatefulMemory)},
+		{"Workers", int64(c.Workers)}, {"WorkerQueue", int64(c.WorkerQueue)}, {"ClientResults", int64(c.ClientResults)}, {"SendQueue", int64(c.SendQueue)}, {"StatefulMemory", int64(c.StatefulMemory)},
 		{"MaxParked", int64(c.MaxParked)}, {"AuthTimeout", int64(c.AuthTimeout)}, {"AuthCalls", int64(c.AuthCalls)}, {"AuthWaiting", int64(c.AuthWaiting)},
 		{"ParkedTimeout", int64(c.ParkedTimeout)},
 	} {

@@ -71,6 +71,7 @@ func New(cfg Config) (*Server, error) {
 		Loops:          eng.Loops(),
 		Workers:        cfg.Workers,
 		WorkerQueue:    cfg.WorkerQueue,
+		ClientResults:  cfg.ClientResults,
 		SendQueue:      cfg.SendQueue,
 		StatefulMemory: cfg.StatefulMemory,
 		AppendHeader:   ws.AppendHeader,

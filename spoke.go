@@ -79,12 +79,13 @@ var (
 	ErrDisconnected       = hubrt.ErrDisconnected
 	ErrInvocationCanceled = hubrt.ErrInvocationCanceled
 	ErrTooManyStreams     = hubrt.ErrTooManyStreams
+	ErrTooManyQuestions   = hubrt.ErrTooManyQuestions
 	ErrNotSingle          = hubrt.ErrNotSingle
 	ErrInsideConnected    = hubrt.ErrInsideConnected
 	ErrInline             = hubrt.ErrInline
 )
 
-// InvokeClient calls a method of one client, Client or Caller, and returns what it answers. A client may never answer: give ctx a deadline. See
+// InvokeClient calls a method of one client, Client or Caller, and returns what it answers. A client may never answer: the wait is bounded by ctx's deadline, or else by HubOptions.ClientResultTimeout. See
 // Target.Invoke for what happens meanwhile, and for the errors.
 func InvokeClient[T any](ctx context.Context, to Target, method string, args ...any) (T, error) {
 	return hubrt.InvokeClient[T](ctx, to, method, args...)

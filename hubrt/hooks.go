@@ -60,7 +60,8 @@ func failureLevel(c *Context, call context.Context, err error) (level slog.Level
 		}
 	}()
 	var forClient *Error
-	if errors.As(err, &forClient) || errors.Is(err, ErrTooManyGroups) || errors.Is(err, ErrNotConnected) || errors.Is(err, ErrDisconnected) || errors.Is(err, ErrSendQueueFull) {
+	if errors.As(err, &forClient) || errors.Is(err, ErrTooManyGroups) || errors.Is(err, ErrNotConnected) || errors.Is(err, ErrDisconnected) || errors.Is(err, ErrSendQueueFull) ||
+		errors.Is(err, ErrTooManyStreams) || errors.Is(err, ErrTooManyQuestions) {
 		return slog.LevelDebug
 	}
 	if errors.Is(err, context.Canceled) && (c.gone.Load() || call != nil && call.Err() != nil) {

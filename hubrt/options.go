@@ -28,6 +28,9 @@ type Options struct {
 	// StreamBuffer is how many items of one upload may wait for the method that reads them (StreamBufferCapacity); default 10. Over it the client is slowed down.
 	StreamBuffer int
 	MaxStreams   int // streams of one connection, in both directions together, and questions to its client, that may be under way; default 100; over it new ones are refused
+	// ClientResultTimeout is how long Target.Invoke waits for a client's answer when its context has no deadline; one that has waits for that. Default 30 s; negative: for ever.
+	// ASP.NET Core has no such limit.
+	ClientResultTimeout time.Duration
 	// StatefulReconnect lets clients that ask for it come back to their connection after a loss (wire contract, section 18). Default: off.
 	StatefulReconnect bool
 	// StatefulBuffer is how many bytes wait for the client's acknowledgement until senders wait (StatefulReconnectBufferSize); default 100,000.
@@ -64,6 +67,7 @@ const (
 	defaultStatefulBuffer   = 100_000
 	defaultStatefulMax      = 1 << 20
 	defaultDisconnect       = 15 * time.Second
+	defaultClientResult     = 30 * time.Second
 
 	maxTime      = 24 * 365 * time.Hour
 	maxBytes     = 1 << 30
@@ -108,6 +112,10 @@ func (o Options) resolve() (Options, *limits.Limiter, error) {
 		errs = append(errs, fmt.Errorf("StatefulMax is %d: the hard cap must not be below StatefulBuffer, which is %d", o.StatefulMax, o.StatefulBuffer))
 	}
 	duration("DisconnectTimeout", &o.DisconnectTimeout, defaultDisconnect)
+	if o.ClientResultTimeout > maxTime {
+		errs = append(errs, fmt.Errorf("ClientResultTimeout is %v: want 0 (default %v) to %v, or less than 0 for none", o.ClientResultTimeout, defaultClientResult, maxTime))
+	}
+	o.ClientResultTimeout = cmp.Or(o.ClientResultTimeout, defaultClientResult)
 	number("MaxGroups", &o.MaxGroups, defaultMaxGroups, maxGroups)
 
 	if len(o.Protocols) == 0 {

@@ -17,7 +17,7 @@ func TestOptions(t *testing.T) {
 		t.Parallel()
 		bubble(t, rigConfig{}, func(r *rig) {
 			o := r.hub(nil, Options{}).Options()
-			if o.HandshakeTimeout != 15*time.Second || o.KeepAliveInterval != 15*time.Second || o.ClientTimeout != 30*time.Second ||
+			if o.HandshakeTimeout != 15*time.Second || o.KeepAliveInterval != 15*time.Second || o.ClientTimeout != 30*time.Second || o.ClientResultTimeout != 30*time.Second ||
 				o.MaxMessage != 32768 || o.InputBuffer != 65536 || o.MaxParallelCalls != 1 || o.MaxGroups != 1000 || len(o.Protocols) != 2 || o.Protocols[0] != codec.JSON || o.Protocols[1] != codec.MessagePack {
 				t.Errorf("%+v", o)
 			}
@@ -37,6 +37,8 @@ func TestOptions(t *testing.T) {
 		{"stateful reconnect", Options{StatefulBuffer: -1, StatefulMax: 50, DisconnectTimeout: -2}, []string{"StatefulBuffer is -1", "DisconnectTimeout is -2ns"}},
 		{"a hard cap below the soft one", Options{StatefulMax: 50_000}, []string{"StatefulMax is 50000: the hard cap must not be below StatefulBuffer, which is 100000"}},
 		{"a large soft cap raises the hard one", Options{StatefulBuffer: 5 << 20}, nil},
+		{"client results for ever", Options{ClientResultTimeout: -1}, nil},
+		{"client results", Options{ClientResultTimeout: 1 << 62}, []string{"ClientResultTimeout is 1281023h53m38.427387904s: want 0 (default 30s) to 8760h0m0s, or less than 0 for none"}},
 		{"protocols", Options{Protocols: []codec.Protocol{codec.JSON, nil, codec.JSON, codec.JSON}},
 			[]string{"Protocols has 4 entries: want at most 3", "Protocols[1] is nil", `Protocols names "json" twice`}},
 	} {

@@ -8,6 +8,7 @@ import (
 	"runtime/debug"
 	"strconv"
 	"sync/atomic"
+	"time"
 
 	"github.com/spokehub/spoke/engine"
 	"github.com/spokehub/spoke/hubrt/method"
@@ -24,13 +25,13 @@ func InvokeClient[T any](ctx context.Context, to Target, method string, args ...
 }
 
 // Invoke calls a method of one client, Client or Caller, and waits for its answer, which it puts into what result points to (nil: it is not looked at). It is for
-// any goroutine but an event loop's, so not for inline methods. There is no time limit but ctx's, and a client may never answer: give ctx a deadline.
+// any goroutine but an event loop's, so not for inline methods. A client may never answer: when ctx has no deadline, Options.ClientResultTimeout bounds the wait.
 //
 // While a hub method waits for an answer, it takes neither one of Options.MaxParallelCalls nor one of RuntimeConfig.Workers, so that the client can call methods before
 // it answers; the method goes on at once when the answer comes. That is so for targets that come from its Context; Hub.Clients does not know who asks.
 //
-// Errors (wire contract, section 15): ErrNotConnected, ErrDisconnected and ErrInvocationCanceled (errors.Is; the last one also finds ctx's error); ErrTooManyStreams over
-// Options.MaxStreams; an *Error with the client's text when it answers with an error, with nothing, or with what does not fit result; ErrNotSingle for other targets;
+// Errors (wire contract, section 15): ErrNotConnected, ErrDisconnected and ErrInvocationCanceled (errors.Is; the last one also finds ctx's error, or context.DeadlineExceeded); ErrTooManyStreams over
+// Options.MaxStreams; ErrTooManyQuestions over RuntimeConfig.ClientResults; an *Error with the client's text when it answers with an error, with nothing, or with what does not fit result; ErrNotSingle for other targets;
 // ErrInsideConnected inside the connected event; ErrInline inside an inline method; and those of Send.
 func (t Target) Invoke(ctx context.Context, result any, method string, args ...any) error {
 	if err := t.checkInvoke(result, method); err != nil {
@@ -92,8 +93,7 @@ type question struct {
 
 	// How the asker's loop, which comes first, has left them for conn's loop.
 	known  bool // the asker's loop has seen it
-	giving bool // it counts in mailbox.asking of the asker
-	lent   bool // it counts in pool.lent
+	giving bool // it counts in mailbox.asking of the asker, and in pool.lent
 
 	prev, next *question // conn's loop
 	listed     bool      // conn's loop: it is among conn's results
@@ -146,18 +146,32 @@ func (q *question) wait(ctx context.Context) error {
 	if c, ok := ctx.(*Context); !ok || (*Conn)(c) != q.conn {
 		ended = ctx.Done()
 	}
+	var late <-chan time.Time
+	limit := q.hub.opt.ClientResultTimeout
+	if _, bounded := ctx.Deadline(); !bounded && limit > 0 {
+		t := time.NewTimer(limit)
+		defer t.Stop()
+		late = t.C
+	}
+	unanswered := false
 	select {
 	case <-q.done:
 		return q.err
 	case <-ended:
+	case <-late:
+		unanswered = true
 	}
 	if !q.state.CompareAndSwap(questionOpen, questionDropped) {
 		<-q.done
 		return q.err
 	}
 	q.conn.shard.loop.Post((*dropped)(q))
-	if q.conn.gone.Load() {
+	switch {
+	case q.conn.gone.Load():
 		return errDisconnected(q.conn.id.String()) // which may be why the context has ended
+	case unanswered:
+		q.hub.rt.questionsExpired.Add(1)
+		return errUnanswered(limit)
 	}
 	return errCanceled(ctx)
 }
@@ -198,8 +212,10 @@ func (q *question) leave() (arrived bool) {
 		q.refuse(ErrInsideConnected)
 		return false
 	}
-	if q.state.Load() == questionOpen {
-		q.giveBack()
+	if q.state.Load() == questionOpen && !q.giveBack() {
+		q.hub.rt.questionsRefused.Add(1)
+		q.refuse(q.hub.rt.pool.errTooManyQuestions())
+		return false
 	}
 	if arrived = q.conn.shard == q.at; !arrived {
 		if q.at = q.conn.shard; !q.at.post(q, q.queued) {
@@ -213,16 +229,21 @@ func (q *question) leave() (arrived bool) {
 }
 
 // giveBack gives the place of the call that asks back, as one of its client's and as one of all: which call it is, is not known, but no more of them can wait than run. A method
-// with streams has no place to give; when it asks while plain calls of its client run, one of those more may run meanwhile.
+// with streams has no place to give; when it asks while plain calls of its client run, one of those more may run meanwhile. false: as many wait as may.
 // Asker's loop only.
-func (q *question) giveBack() {
+func (q *question) giveBack() bool {
 	a := q.asker
-	if m := a.box; m != nil && m.asking < m.jobs {
-		m.asking++
-		q.giving = true
-		q.lent = q.hub.rt.pool.lend()
-		a.takeBack()
+	m := a.box
+	if m == nil || m.asking >= m.jobs {
+		return true
 	}
+	if !q.hub.rt.pool.lend() {
+		return false
+	}
+	m.asking++
+	q.giving = true
+	a.takeBack()
+	return true
 }
 
 // ask writes the question. Conn's loop only.
@@ -275,14 +296,11 @@ func (q *question) settle(reply *buffer, err error) {
 
 // takePlace undoes giveBack.
 func (q *question) takePlace() {
-	if q.lent {
-		q.lent = false
-		q.hub.rt.pool.reclaim()
-	}
 	if !q.giving {
 		return
 	}
 	q.giving = false
+	q.hub.rt.pool.reclaim()
 	if q.asker == q.conn {
 		q.asker.box.asking-- // whoever is at work on the connection settles it
 		return

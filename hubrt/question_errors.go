@@ -18,6 +18,8 @@ var (
 	ErrInvocationCanceled = errors.New("hubrt: the invocation was canceled")
 	// ErrTooManyStreams says that the connection has Options.MaxStreams under way.
 	ErrTooManyStreams = errors.New("hubrt: too many streams and questions to the client")
+	// ErrTooManyQuestions says that RuntimeConfig.ClientResults calls of hub methods wait for clients.
+	ErrTooManyQuestions = errors.New("hubrt: too many hub methods wait for clients")
 	// ErrNotSingle says that the target is not one client alone.
 	ErrNotSingle error = &namedError{"InvalidOperationException", "InvokeAsync only works with Single clients."}
 	// ErrInsideConnected says that the connected event asks a client: no answer is read before it has ended.
@@ -45,6 +47,13 @@ func errDisconnected(id string) error {
 	return &invokeError{namedError{"IOException", fmt.Sprintf("Connection '%s' disconnected.", id)}, []error{ErrDisconnected}}
 }
 
+// errUnanswered is as errCanceled, and a context.DeadlineExceeded.
+func errUnanswered(d time.Duration) error {
+	e := &Error{"Invocation canceled by the server."}
+	cause := fmt.Errorf("%w: the client has not answered within %v (ClientResultTimeout)", context.DeadlineExceeded, d)
+	return &invokeError{namedError{e.ErrorName(), e.Text}, []error{e, ErrInvocationCanceled, cause}}
+}
+
 // errCanceled is a HubException too, as in .NET: who returns it from a hub method tells the client.
 func errCanceled(ctx context.Context) error {
 	e := &Error{"Invocation canceled by the server."}
@@ -53,6 +62,10 @@ func errCanceled(ctx context.Context) error {
 
 func errTooManyQuestions(n int) error {
 	return fmt.Errorf("%w: the connection has %d under way, which is MaxStreams", ErrTooManyStreams, n)
+}
+
+func (p *pool) errTooManyQuestions() error {
+	return fmt.Errorf("%w: %d wait for an answer, which is ClientResults", ErrTooManyQuestions, p.maxLent)
 }
 
 func errNotAsked(connection, question string) error {

@@ -18,7 +18,10 @@ type RuntimeConfig struct {
 	Loops       []*engine.Loop // in the order of their Index
 	Workers     int            // goroutines that run hub methods and hooks, at most; default 256; started on demand
 	WorkerQueue int            // calls waiting for a worker, all clients; default 64 x Workers
-	SendQueue   int            // bytes of sends that wait for one loop; default 64 MiB; see ErrSendQueueFull
+	// ClientResults is how many calls of hub methods may wait for a client's answer, all clients together; default 64 x Workers. Each holds its goroutine. Over it
+	// Target.Invoke fails with ErrTooManyQuestions, since workers that wait for clients could keep all others waiting.
+	ClientResults int
+	SendQueue     int // bytes of sends that wait for one loop; default 64 MiB; see ErrSendQueueFull
 	// StatefulMemory is how many bytes all connections together may keep for stateful reconnect; default 256 MiB. A message to many counts once for each loop that keeps it.
 	// Over it the connections that have been away for longest are dropped, no other may be away, no client gets the agreement, and one that lets more than
 	// Options.StatefulBuffer wait is ended.
@@ -31,6 +34,7 @@ type RuntimeConfig struct {
 const (
 	defaultWorkers     = 256
 	defaultWorkerQueue = 64 // times Workers
+	defaultResults     = 64 // times Workers: all calls that may wait for a worker may ask
 	defaultSendQueue   = 64 << 20
 
 	defaultStatefulMemory = 256 << 20
@@ -61,6 +65,8 @@ type Runtime struct {
 	callsRunning   atomic.Int64
 	inline         atomic.Bool  // a hub has inline methods
 	questions      atomic.Int64 // of all hubs, that wait for a client's answer
+
+	questionsRefused, questionsExpired atomic.Int64
 }
 
 // local is a loop's own scratch space and counters.
@@ -93,6 +99,9 @@ func NewRuntime(cfg RuntimeConfig) *Runtime {
 	if cfg.WorkerQueue <= 0 {
 		cfg.WorkerQueue = defaultWorkerQueue * cfg.Workers
 	}
+	if cfg.ClientResults <= 0 {
+		cfg.ClientResults = defaultResults * cfg.Workers
+	}
 	if cfg.SendQueue <= 0 {
 		cfg.SendQueue = defaultSendQueue
 	}
@@ -118,7 +127,7 @@ func NewRuntime(cfg RuntimeConfig) *Runtime {
 		rt.locals[i].loop = l
 		rt.locals[i].ledger.rt, rt.locals[i].ledger.local = rt, &rt.locals[i]
 	}
-	rt.pool.init(rt, cfg.Workers, cfg.WorkerQueue)
+	rt.pool.init(rt, cfg.Workers, cfg.WorkerQueue, cfg.ClientResults)
 	return rt
 }
 

@@ -15,7 +15,10 @@ type Stats struct {
 	SendBytes    int64 // now: of sends and membership changes that wait for the loops
 	SendsRefused int64 // sends and joins that failed with ErrSendQueueFull
 
-	Questions       int64 // now: calls of client methods whose answer is waited for
+	Questions        int64 // now: calls of client methods whose answer is waited for
+	QuestionsRefused int64 // that failed with ErrTooManyQuestions
+	QuestionsExpired int64 // that nobody has answered within Options.ClientResultTimeout
+
 	StatefulBytes   int64 // now: what is kept for clients with stateful reconnect
 	Away            int64 // now: connections that wait for their client to come back
 	Resumed         int64 // clients that have come back
@@ -45,6 +48,10 @@ func (rt *Runtime) Stats() Stats {
 		Published:    rt.published.Load(),
 		SendsRefused: rt.refused.Load(),
 		Questions:    rt.questions.Load(),
+
+		QuestionsRefused: rt.questionsRefused.Load(),
+		QuestionsExpired: rt.questionsExpired.Load(),
+
 		CallsWaiting: rt.callsWaiting.Load(),
 		CallsRunning: rt.callsRunning.Load(),
 		Workers:      int64(rt.pool.size()),

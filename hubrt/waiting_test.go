@@ -2,12 +2,14 @@ package hubrt
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
+	"time"
 )
 
 // asker is a hub whose methods ask clients.
@@ -168,11 +170,9 @@ func TestWorkersDoNotWaitForClients(t *testing.T) {
 					c.send(call1("1", "AskMe"), call1("2", "Echo", `"x"`))
 					clients = append(clients, c)
 				}
-				// Nobody answers until everybody whose place could be lent has been asked.
-				lent := min(len(clients), maxLent*cfg.workers)
-				synctest.Wait()
-				if n := r.rt.Stats().Questions; n < int64(lent) {
-					t.Errorf("%d clients have been asked, want %d at least", n, lent)
+				synctest.Wait() // nobody answers until everybody has been asked
+				if n := r.rt.Stats().Questions; n != int64(len(clients)) {
+					t.Errorf("%d clients have been asked, want %d", n, len(clients))
 				}
 				var wg sync.WaitGroup
 				for _, c := range clients {
@@ -210,13 +210,12 @@ func TestWorkersDoNotWaitForClients(t *testing.T) {
 func TestAnswerReadWhileWaitingForWorker(t *testing.T) {
 	t.Parallel()
 	bubble(t, rigConfig{loops: 1, workers: 1, queue: 1}, func(r *rig) {
-		h := r.asker(Options{})
-		r.rt.pool.lent = maxLent // as if as many others waited: the workers are all there are
-		r.rt.pool.max = 0
-		r.rt.pool.workers = maxLent - 1
-		defer func() { r.rt.pool.mu.Lock(); r.rt.pool.workers -= maxLent - 1; r.rt.pool.mu.Unlock() }()
+		h := r.asker(Options{MaxParallelCalls: 2})
+		handle(t, h, "AskFromOutside", func(c *Context) (string, error) { // which holds the worker: who asks is not known
+			return InvokeClient[string](c, h.Clients().Client(c.ConnectionID()), "Result")
+		})
 		c, second, third := r.connect(h), r.connect(h), r.connect(h)
-		c.send(call1("1", "AskMe"))
+		c.send(call1("1", "AskFromOutside"))
 		c.expect(asking("s1", "Result"))
 		second.send(call1("1", "Echo", `"x"`)) // fills the queue
 		synctest.Wait()
@@ -282,6 +281,133 @@ func TestQuestionStorm(t *testing.T) {
 				if r.rt.pool.lent != 0 {
 					t.Errorf("%d places are lent", r.rt.pool.lent)
 				}
+			})
+		})
+	}
+}
+
+// TestSilentClients: clients that are asked and never answer take no worker from the others, however many they are; after a while they cost nothing.
+func TestSilentClients(t *testing.T) {
+	t.Parallel()
+	const silent, workers, results = 60, 2, 40
+	ask := map[string]func(h *Hub, c *Context) Target{
+		"caller": func(_ *Hub, c *Context) Target { return c.Clients().Caller() },
+		"client": func(_ *Hub, c *Context) Target { return c.Clients().Client(c.ConnectionID()) },
+	}
+	for name, to := range ask {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			bubble(t, rigConfig{loops: 2, workers: workers, queue: 100, results: results}, func(r *rig) {
+				h := r.hub(probe{}, Options{DetailedErrors: true})
+				var mu sync.Mutex
+				var refused, unanswered int
+				handle(t, h, "Ask", func(c *Context) (string, error) {
+					s, err := InvokeClient[string](c, to(h, c), "Result")
+					mu.Lock()
+					defer mu.Unlock()
+					switch {
+					case errors.Is(err, ErrTooManyQuestions) && strings.Contains(err.Error(), "40 wait for an answer, which is ClientResults"):
+						refused++
+					case errors.Is(err, ErrInvocationCanceled) && errors.Is(err, context.DeadlineExceeded):
+						unanswered++
+					case err != nil:
+						t.Error(err)
+					}
+					return s, err
+				})
+				begin := time.Now()
+				var clients []*client
+				for range silent {
+					c := r.connect(h)
+					c.send(call1("1", "Ask"), call1("2", "Echo", `"mine"`))
+					clients = append(clients, c)
+				}
+				other := r.connect(h)
+				other.send(call1("1", "Echo", `"x"`))
+				other.expect(result("1", `"x"`))
+				synctest.Wait()
+				if since := time.Since(begin); since > time.Second {
+					t.Errorf("the other client has waited %v", since)
+				}
+				if s := r.rt.Stats(); s.Questions != results || s.QuestionsRefused != silent-results || s.QuestionsExpired != 0 {
+					t.Errorf("%+v", s)
+				}
+				time.Sleep(defaultClientResult)
+				synctest.Wait()
+				if s := r.rt.Stats(); s.Questions != 0 || s.QuestionsExpired != results || refused != silent-results || unanswered != results {
+					t.Errorf("%d refused, %d not answered, %+v", refused, unanswered, s)
+				}
+				other.send(call1("2", "Ask"))
+				other.expect(asking(fmt.Sprintf("s%d", silent+1), "Result"))
+				other.send(reply(fmt.Sprintf("s%d", silent+1), "at last"))
+				other.expect(result("2", `"at last"`))
+				for _, c := range append(clients, other) {
+					c.leave()
+				}
+				synctest.Wait()
+				p := &r.rt.pool
+				p.mu.Lock()
+				defer p.mu.Unlock()
+				if p.lent != 0 || p.workers > p.max {
+					t.Errorf("%d places are lent, there are %d workers", p.lent, p.workers)
+				}
+			})
+		})
+	}
+}
+
+// TestClientResultTimeout: it is for contexts without a deadline of their own.
+func TestClientResultTimeout(t *testing.T) {
+	t.Parallel()
+	for name, tt := range map[string]struct {
+		limit, own, want time.Duration // own 0: none; want 0: never
+	}{
+		"default":           {want: 30 * time.Second},
+		"set":               {limit: 3 * time.Second, want: 3 * time.Second},
+		"none":              {limit: -1},
+		"a longer deadline": {limit: 3 * time.Second, own: time.Minute, want: time.Minute},
+		"a shorter one":     {own: 2 * time.Second, want: 2 * time.Second},
+		"one without limit": {limit: -1, own: time.Hour, want: time.Hour},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			bubble(t, rigConfig{}, func(r *rig) {
+				h := r.hub(probe{}, Options{ClientResultTimeout: tt.limit})
+				c := r.connect(h)
+				ctx := r.t.Context()
+				if tt.own != 0 {
+					var cancel context.CancelFunc
+					ctx, cancel = context.WithTimeout(ctx, tt.own)
+					defer cancel()
+				}
+				begin := time.Now()
+				got := ask(ctx, h.Clients().Client(c.id.String()), "Result")
+				c.expect(asking("s1", "Result"))
+				if tt.want == 0 {
+					time.Sleep(24 * time.Hour)
+					synctest.Wait()
+					select {
+					case a := <-got:
+						t.Errorf("%+v", a)
+					default:
+					}
+					c.leave()
+					if a := <-got; !errors.Is(a.err, ErrDisconnected) {
+						t.Errorf("%+v", a)
+					}
+					return
+				}
+				a := <-got
+				if since := time.Since(begin); since != tt.want {
+					t.Errorf("the wait ended after %v, want %v", since, tt.want)
+				}
+				failure1{"HubException", "Invocation canceled by the server.", ErrInvocationCanceled}.check(t, a.err)
+				if !errors.Is(a.err, context.DeadlineExceeded) {
+					t.Errorf("%v is no context.DeadlineExceeded", a.err)
+				}
+				c.send(reply("s1", "late"), call1("1", "Echo", `"alive"`))
+				c.expect(result("1", `"alive"`))
+				c.leave()
 			})
 		})
 	}

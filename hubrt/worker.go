@@ -13,9 +13,10 @@ const idleTime = 5 * time.Second
 
 // pool is the workers and the bounded queue of what waits for them. All methods are for any goroutine.
 type pool struct {
-	rt    *Runtime
-	max   int // workers
-	limit int // jobs in the queue
+	rt      *Runtime
+	max     int // constant: workers
+	limit   int // constant: jobs in the queue
+	maxLent int // constant: RuntimeConfig.ClientResults
 
 	mu       sync.Mutex
 	workers  int         // under mu
@@ -38,8 +39,8 @@ type worker struct {
 	since uint32     // under pool.mu: when it became idle, in ticks
 }
 
-func (p *pool) init(rt *Runtime, workers, queue int) {
-	p.rt, p.max, p.limit = rt, workers, queue
+func (p *pool) init(rt *Runtime, workers, queue, lent int) {
+	p.rt, p.max, p.limit, p.maxLent = rt, workers, queue, lent
 	p.stopped = make(chan struct{})
 }
 
@@ -221,15 +222,12 @@ func (p *pool) take(w *worker) *call {
 	return job
 }
 
-// maxLent is how many places are lent at most, in times the number of workers. Over it a worker that waits for a client keeps its place.
-const maxLent = 16
-
 // lend gives the place of a worker that waits for a client's answer to another one: clients that are slow to answer, or never do, would otherwise hold all
-// workers. It reports whether reclaim is due when the wait is over; then both go on, and one of them ends after its job.
+// workers. reclaim is due when the wait is over; then both go on, and one of them ends after its job. false: as many wait as may, and this one must not.
 func (p *pool) lend() bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.lent >= maxLent*p.max {
+	if p.lent >= p.maxLent {
 		return false
 	}
 	p.lent++
@@ -248,6 +246,9 @@ func (p *pool) reclaim() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.lent--
+	if p.workers > p.max+p.lent && len(p.idle) > 0 { // the one that waited may have ended its job already
+		p.retire(1)
+	}
 }
 
 // wake gives turns while there is room in the queue's lower half. Under mu.

@@ -68,7 +68,7 @@ func TestWorkerWaking(t *testing.T) {
 	t.Parallel()
 	rt := &Runtime{idle: make(chan struct{}, 1)}
 	p := &rt.pool
-	p.init(rt, 2, 3)
+	p.init(rt, 2, 3, 0)
 	idle := &worker{jobs: make(chan *call, 1)}
 	p.workers, p.idle, p.waking = 2, []*worker{idle}, true
 	jobs := []*call{{conn: &Conn{}}, {conn: &Conn{}}, {conn: &Conn{}}, {conn: &Conn{}}, {conn: &Conn{}}}
