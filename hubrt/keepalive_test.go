@@ -1,6 +1,9 @@
 package hubrt
 
 import (
+	"bytes"
+	"errors"
+	"os"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -19,6 +22,29 @@ func (c *client) ping() time.Duration {
 		c.t.Fatalf("got %s, want a ping", got)
 	}
 	return time.Since(begun)
+}
+
+// pings reads pings, and wants nothing else, until a time.
+func (c *client) pings(until time.Time) (at []time.Time) {
+	c.t.Helper()
+	const ping = `{"type":6}` + "\x1e"
+	for {
+		_ = c.nc.SetReadDeadline(until)
+		buf := make([]byte, 100)
+		n, err := c.nc.Read(buf)
+		for c.got = append(c.got, buf[:n]...); bytes.HasPrefix(c.got, []byte(ping)); c.got = c.got[len(ping):] {
+			at = append(at, time.Now())
+		}
+		switch {
+		case errors.Is(err, os.ErrDeadlineExceeded):
+			if len(c.got) > 0 {
+				c.t.Fatalf("got %q", c.got)
+			}
+			return at
+		case err != nil:
+			c.t.Fatal(err)
+		}
+	}
 }
 
 func TestPings(t *testing.T) {
@@ -81,6 +107,56 @@ func TestPings(t *testing.T) {
 				if d := c.ping(); d != time.Second {
 					t.Errorf("interval %v", d)
 				}
+			}
+			c.leave()
+		})
+	})
+	t.Run("with those of the client", func(t *testing.T) {
+		t.Parallel()
+		for _, after := range []time.Duration{0, time.Millisecond, 700 * time.Millisecond, 8 * time.Second, 14 * time.Second, 15500 * time.Millisecond} {
+			bubble(t, rigConfig{}, func(r *rig) {
+				c := r.connect(r.hub(probe{}, Options{}))
+				c.send(`{"type":6}`) // as the JavaScript client does
+				time.Sleep(after)
+				var times []time.Time // of our pings
+				next := time.Now()
+				for range 12 {
+					c.send(`{"type":6}`)
+					next = next.Add(15 * time.Second)
+					times = append(times, c.pings(next)...)
+				}
+				if len(times) < 11 {
+					t.Fatalf("%v after the handshake: %d pings in three minutes", after, len(times))
+				}
+				together := 0
+				for i := 1; i < len(times); i++ {
+					d := times[i].Sub(times[i-1])
+					if d < 10*time.Second || d > 16*time.Second {
+						t.Errorf("%v after the handshake: the interval is %v", after, d)
+					}
+					if next.Sub(times[i])%(15*time.Second) == 0 {
+						together++
+					}
+				}
+				if together < len(times)-3 {
+					t.Errorf("%v after the handshake: %d of %d pings ride on the client's", after, together, len(times))
+				}
+				c.leave()
+			})
+		}
+	})
+	t.Run("not with each of a client that pings often", func(t *testing.T) {
+		t.Parallel()
+		bubble(t, rigConfig{}, func(r *rig) {
+			c := r.connect(r.hub(probe{}, Options{}))
+			stop := time.Now().Add(time.Minute)
+			pings := 0
+			for time.Now().Before(stop) {
+				c.send(`{"type":6}`)
+				pings += len(c.pings(time.Now().Add(time.Second)))
+			}
+			if pings < 4 || pings > 6 {
+				t.Errorf("%d pings a minute", pings)
 			}
 			c.leave()
 		})
