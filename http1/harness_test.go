@@ -22,7 +22,7 @@ import (
 
 func newReader(s string) *bufio.Reader { return bufio.NewReader(strings.NewReader(s)) }
 
-// server is an engine of the memory backend with one loop.
+// server is an engine of the memory backend, with one loop if not said otherwise.
 type server struct {
 	t   *testing.T
 	e   *engine.Engine
@@ -42,6 +42,11 @@ func bubble(t *testing.T, cfg Config, f func(t *testing.T, s *server)) {
 
 func start(t testing.TB, cfg Config) *server {
 	t.Helper()
+	return startLoops(t, cfg, 1)
+}
+
+func startLoops(t testing.TB, cfg Config, loops int) *server {
+	t.Helper()
 	if cfg.Serve == nil {
 		cfg.Serve = describe
 	}
@@ -53,7 +58,7 @@ func start(t testing.TB, cfg Config) *server {
 	if err := cfg.Validate(); err != nil {
 		t.Fatal(err)
 	}
-	e, err := engine.New(engine.Config{Backend: "memory", Loops: 1})
+	e, err := engine.New(engine.Config{Backend: "memory", Loops: loops})
 	if err != nil {
 		t.Fatal(err)
 	}
