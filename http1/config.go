@@ -28,6 +28,8 @@ type Config struct {
 	Serve       func(x *Exchange) // on the loop, once a head is complete; must answer, sooner or later, exactly once. A panic is answered with 500
 	// HandOver gets connections given away by Exchange.HandOver, on a goroutine of its own. peer, if not nil, is whom a PROXY header has said to be at the other end.
 	HandOver func(nc net.Conn, peer *proxy.Peer)
+	// TLS, if not nil, has every connection that Open opens begin with a TLS handshake, behind its PROXY header if there is one. (A listener with TLS has done that before Open.)
+	TLS *engine.Handshaker
 	// ProxyProtocol has every connection of a trusted peer begin with a PROXY protocol header, of version 1 or 2; those without one are refused. It counts against HeadTimeout. Other
 	// peers must not send one: what it says cannot be believed, and a server that guesses whether there is one can be lied to (proxy-protocol.txt, section 2).
 	ProxyProtocol bool
@@ -123,6 +125,9 @@ func (cfg *Config) Open(c *engine.Conn) engine.Handler {
 	if cfg.ProxyProtocol && cfg.Trust.Socket(c.Remote()).Trusted {
 		after(c, cfg.headTimeout())
 		return &preface{cfg: cfg}
+	}
+	if cfg.TLS != nil {
+		return cfg.TLS.Open(func(c *engine.Conn) engine.Handler { return cfg.begin(c, nil) })(c)
 	}
 	return cfg.begin(c, nil)
 }

@@ -22,9 +22,14 @@ func (h *preface) OnData(c *engine.Conn, p []byte) int {
 	case err != nil:
 		h.fail(c, badRequest(err.Error()))
 	case n > 0:
-		trust := h.cfg.Trust
-		peer := trust.Behind(header, trust.Socket(c.Remote()))
-		c.SetHandler(h.cfg.begin(c, &peer))
+		cfg := h.cfg
+		peer := cfg.Trust.Behind(header, cfg.Trust.Socket(c.Remote()))
+		if cfg.TLS != nil {
+			c.SetDeadline(0) // the handshake has its own
+			c.Secure(cfg.TLS, func(c *engine.Conn) engine.Handler { return cfg.begin(c, &peer) })
+		} else {
+			c.SetHandler(cfg.begin(c, &peer))
+		}
 	}
 	return n
 }

@@ -1,10 +1,15 @@
 package http1
 
 import (
+	"bufio"
+	"crypto/tls"
+	"crypto/x509"
 	"errors"
+	"io"
 	"math/rand/v2"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"net/netip"
 	"strings"
 	"testing"
@@ -226,6 +231,74 @@ func TestProxyProtocolStays(t *testing.T) {
 		}
 		c.eof()
 	})
+}
+
+// TestProxyProtocolBeforeTLS sends a header and then a ClientHello behind it, split at any byte of the header: the rest of it comes with the ClientHello.
+func TestProxyProtocolBeforeTLS(t *testing.T) {
+	t.Parallel()
+	web := httptest.NewTLSServer(nil) // for its certificate
+	web.Close()
+	roots := x509.NewCertPool()
+	roots.AddCert(web.Certificate())
+	start := func(trusted string) Config {
+		h, err := engine.NewHandshaker(engine.TLS{Config: &tls.Config{Certificates: web.TLS.Certificates}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		cfg := proxied(t, trusted, true)
+		cfg.TLS = h
+		return cfg
+	}
+	ask := func(t *testing.T, c *client, header, want string) {
+		tc := tls.Client(&prefixed{c.nc, header}, &tls.Config{RootCAs: roots, ServerName: "example.com"})
+		if _, err := io.WriteString(tc, lie); err != nil {
+			t.Fatal(err)
+		}
+		(&client{t, c.nc, bufio.NewReader(tc)}).want(200, want)
+		c.close()
+	}
+	bubble(t, start("unix"), func(t *testing.T, s *server) {
+		s.cfg.Serve = func(x *Exchange) { x.Reply(200, nil, []byte(x.Request().RemoteAddr)) }
+		for cut := range len(lineV1) {
+			c := s.dial()
+			c.send(lineV1[:cut])
+			synctest.Wait()
+			ask(t, c, lineV1[cut:], "192.0.2.1:51234")
+		}
+		c := s.dial() // HTTP where TLS should begin
+		c.send(lineV1 + get)
+		if r := c.answer(http.MethodGet); r.StatusCode != 400 {
+			t.Errorf("plain HTTP is answered with %d", r.StatusCode)
+		}
+		c.close()
+		c = s.dial() // TLS where a header should begin
+		c.send("\x16\x03\x01")
+		c.want(400, "")
+		c.close()
+		s.quiet()
+	})
+	bubble(t, start("10.0.0.0/8"), func(t *testing.T, s *server) { // who is not trusted has no header
+		s.cfg.Serve = func(x *Exchange) { x.Reply(200, nil, []byte(x.Request().RemoteAddr)) }
+		ask(t, s.dial(), "", "@")
+		s.quiet()
+	})
+}
+
+// prefixed writes something before the first bytes, in one piece with them.
+type prefixed struct {
+	net.Conn
+	prefix string
+}
+
+func (p *prefixed) Write(b []byte) (int, error) {
+	if p.prefix == "" {
+		return p.Conn.Write(b)
+	}
+	all := append([]byte(p.prefix), b...)
+	n, err := p.Conn.Write(all)
+	n -= len(p.prefix)
+	p.prefix = ""
+	return max(n, 0), err
 }
 
 // FuzzPreface feeds a connection of the PROXY protocol at once and in pieces: it says the same, and never goes on without a header.
