@@ -18,10 +18,12 @@ import (
 	"net/url"
 	"os"
 	"os/signal"
+	"strings"
 	"syscall"
 
 	"github.com/spokehub/spoke"
 	"github.com/spokehub/spoke/interop/probe/hubs"
+	"github.com/spokehub/spoke/proxy"
 )
 
 func main() {
@@ -34,8 +36,10 @@ func main() {
 func run(ctx context.Context, args []string, out, errs io.Writer) int {
 	fs := flag.NewFlagSet("probe", flag.ContinueOnError)
 	fs.SetOutput(errs)
-	urls := fs.String("urls", "http://127.0.0.1:5199", "where to listen: http://ADDRESS:PORT on a loopback address; port 0 takes a free one")
+	urls := fs.String("urls", "http://127.0.0.1:5199", "where to listen: http://ADDRESS:PORT on a loopback address, where port 0 takes a free one; or unix:PATH")
 	engine := fs.String("engine", "", "connection backend (default: the platform's)")
+	trusted := fs.String("trusted-proxies", "", "as spoked's: addresses and prefixes of proxies, and unix")
+	proxied := fs.Bool("proxy-protocol", false, "as spoked's: trusted proxies send a PROXY protocol header")
 	verbose := fs.Bool("v", false, "log to standard error")
 	if err := fs.Parse(args); err != nil {
 		if errors.Is(err, flag.ErrHelp) {
@@ -44,11 +48,12 @@ func run(ctx context.Context, args []string, out, errs io.Writer) int {
 		return 2
 	}
 	addr, err := loopback(*urls)
-	if err != nil || fs.NArg() > 0 {
+	trust, err2 := proxy.ParseTrust(*trusted)
+	if err := errors.Join(err, err2); err != nil || fs.NArg() > 0 {
 		fmt.Fprintf(errs, "probe: %v; arguments left over: %q\n", err, fs.Args())
 		return 2
 	}
-	cfg := spoke.Config{Addr: addr, Authenticate: hubs.Authenticate}
+	cfg := spoke.Config{Addr: addr, Authenticate: hubs.Authenticate, TrustedProxies: trust.Prefixes, TrustUnix: trust.Unix, ProxyProtocol: *proxied}
 	cfg.Engine.Backend = *engine
 	if *verbose {
 		cfg.Logger = slog.New(slog.NewTextHandler(errs, nil))
@@ -65,11 +70,17 @@ func serve(ctx context.Context, cfg spoke.Config, out io.Writer) error {
 	if err != nil {
 		return err
 	}
-	err = hubs.Map(srv)
+	if err = hubs.Map(srv); err == nil && (len(cfg.TrustedProxies) > 0 || cfg.TrustUnix) {
+		err = mapWhere(srv)
+	}
 	if err == nil {
 		var at net.Addr
 		if at, err = srv.Listen(); err == nil {
-			fmt.Fprintf(out, "listening on http://%s\n", at)
+			host := at.String()
+			if at.Network() == "unix" {
+				host = "unix" // a URL, as that of any other, for who waits for this line
+			}
+			fmt.Fprintf(out, "listening on http://%s\n", host)
 			return srv.Run(ctx)
 		}
 	}
@@ -78,6 +89,9 @@ func serve(ctx context.Context, cfg spoke.Config, out io.Writer) error {
 
 // loopback reads a URL of -urls.
 func loopback(text string) (addr string, err error) {
+	if strings.HasPrefix(text, "unix:") {
+		return text, nil
+	}
 	u, err := url.Parse(text)
 	if err != nil {
 		return "", err
