@@ -6,7 +6,7 @@ BIN := $(CURDIR)/.bin
 OUT := $(CURDIR)/.out
 FUZZTIME ?= 1m
 
-.PHONY: test format vet lint test-go test-js test-ts test-java compatibility servers fuzz bench bench-go crosscheck clean setup-js chromium
+.PHONY: test format vet lint test-go test-js test-ts test-java compatibility servers fuzz bench bench-go crosscheck clean setup-js chromium proxies
 
 test: format vet lint test-go test-js test-ts test-java
 	@scripts/compatibility.sh -check
@@ -43,11 +43,14 @@ setup-js: ## the official clients and the TypeScript compiler, by lock file
 chromium: ## Debian's Chromium
 	@scripts/chromium.sh
 
+proxies: ## Debian's nginx and HAProxy
+	@scripts/proxies.sh
+
 servers: ## what the official clients are tested against
 	@mkdir -p $(OUT)
 	$(GO) build -o $(OUT)/ ./cmd/spoked ./interop/probe
 
-test-js: setup-js chromium servers ## the official JavaScript clients in Node and in Chromium
+test-js: setup-js chromium proxies servers ## the official JavaScript clients in Node and in Chromium, and behind proxies
 	cd interop/js && SPOKED=$(OUT)/spoked PROBE=$(OUT)/probe npm test 2>&1 | tee $(OUT)/js.txt
 
 test-ts: setup-js ## the declarations of spokegen, judged by the TypeScript compiler, and a compiled client with its Go program

@@ -104,9 +104,10 @@ class Program {
 
 // Probe is the server of the recorded exchanges, with the hubs of interop/probe/hubs.
 export class Probe extends Program {
-  static async start() {
+  // start takes probe's flags, and where it listens.
+  static async start(args = [], urls = "http://127.0.0.1:0") {
     const server = new Probe();
-    await server.run(binary("probe", "./interop/probe"), ["-urls", "http://127.0.0.1:0"], /^listening on (http:\S+)$/m);
+    await server.run(binary("probe", "./interop/probe"), ["-urls", urls, ...args], /^listening on (http:\S+)$/m);
     return server;
   }
 }

@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import http from "node:http";
 import { after, before, describe, test } from "node:test";
 import { clients } from "../lib/clients.mjs";
+import { everything } from "../lib/everything.mjs";
 import { Probe } from "../lib/servers.mjs";
 
 const client = clients[0];
@@ -22,50 +23,7 @@ function build(url, protocol, transport, options = {}) {
   return builder.build();
 }
 
-// items collects a stream.
-const items = (stream) =>
-  new Promise((resolve, reject) => {
-    const got = [];
-    stream.subscribe({ next: (x) => got.push(x), complete: () => resolve(got), error: reject });
-  });
-
 const ended = (connection) => new Promise((resolve) => connection.onclose(resolve));
-
-// everything is what a hub and a client may do with one another.
-async function everything(connection) {
-  await connection.start();
-  for (const text of ["", "text", "Grüße 😀", "a\nb\r\nc\u001e", "x".repeat(20_000), null]) assert.equal(await connection.invoke("Echo", text), text);
-  await assert.rejects(connection.invoke("FailHub", "no"), /HubException: no/);
-
-  const called = new Promise((resolve) => connection.on("message", (...args) => resolve(args)));
-  await connection.send("CallMe", "hello");
-  assert.deepEqual(await called, ["hello", 1, true, null]);
-
-  assert.deepEqual(await items(connection.stream("Count", 5, 1)), [0, 1, 2, 3, 4]);
-  await assert.rejects(items(connection.stream("CountFailHub", 2)), /late/);
-
-  const up = new signalR.Subject();
-  const concat = connection.invoke("Concat", up);
-  for (const s of ["a", "b", "c".repeat(10_000)]) up.next(s);
-  up.complete();
-  assert.equal(await concat, "ab" + "c".repeat(10_000));
-
-  const both = new signalR.Subject();
-  const shouted = items(connection.stream("Shout", both));
-  both.next("one");
-  both.next("two");
-  both.complete();
-  assert.deepEqual(await shouted, ["one!", "two!"]);
-
-  connection.on("Result", async () => "an answer");
-  assert.equal(await connection.invoke("AskMe"), "got:an answer");
-
-  const many = await Promise.all(Array.from({ length: 50 }, (_, i) => connection.invoke("Add", i, 1)));
-  assert.deepEqual(
-    many,
-    Array.from({ length: 50 }, (_, i) => i + 1),
-  );
-}
 
 for (const [name, transport, protocols] of [
   ["server-sent events", HttpTransportType.ServerSentEvents, ["JSON"]],
@@ -76,7 +34,7 @@ for (const [name, transport, protocols] of [
       test("everything, then the client's end", async () => {
         const connection = build(server.url, protocol, transport);
         const end = ended(connection);
-        await everything(connection);
+        await everything(signalR, connection);
         await connection.stop();
         assert.equal(await end, undefined);
       });
@@ -145,7 +103,7 @@ for (const [protocol, events, want] of [
   test(`falls back to ${want} where WebSockets${events ? " and event streams" : ""} are blocked, ${protocol}`, { timeout: 60_000 }, async () => {
     const result = await blocking(server.url, events, async (url) => {
       const connection = build(url, protocol, undefined);
-      await everything(connection);
+      await everything(signalR, connection);
       await connection.stop();
     });
     assert.ok(result.upgrades > 0, "a WebSocket was tried first");

@@ -1,0 +1,102 @@
+// The official client through nginx and HAProxy, as docs/deploy.md has them, over each transport, http and https; and what the server then knows of the client.
+import assert from "node:assert/strict";
+import { execFile } from "node:child_process";
+import net from "node:net";
+import { after, before, describe, test } from "node:test";
+import { fileURLToPath } from "node:url";
+import { promisify } from "node:util";
+import { Folder, haproxy, missing, nginx } from "../lib/proxies.mjs";
+import { Probe } from "../lib/servers.mjs";
+
+const absent = missing();
+if (absent.length > 0 && process.env.CI === "true") throw new Error(`the tests behind proxies need ${absent.join(", ")}`);
+const skip = absent.length > 0 && `not installed: ${absent.join(", ")}`;
+
+const LIMIT = 60_000; // ms
+const run = promisify(execFile);
+const program = fileURLToPath(new URL("../lib/proxied-client.mjs", import.meta.url));
+
+// client runs an official client and returns whence it seems to come: address, address of the request, scheme, host.
+async function client(url, transport, protocol, certificate) {
+  const env = { ...process.env, NODE_EXTRA_CA_CERTS: certificate ?? "" };
+  if (!certificate) delete env.NODE_EXTRA_CA_CERTS;
+  const { stdout } = await run(process.execPath, [program, url, transport, protocol], { env, timeout: LIMIT });
+  return JSON.parse(stdout);
+}
+
+const ways = [
+  ["WebSockets", "JSON"],
+  ["WebSockets", "MessagePack"],
+  ["ServerSentEvents", "JSON"],
+  ["LongPolling", "JSON"],
+  ["LongPolling", "MessagePack"],
+];
+
+for (const { name, start, args, address } of [
+  { name: "nginx", start: nginx, args: [], address: /^127\.0\.0\.1:0$/ }, // it says no port
+  { name: "HAProxy", start: haproxy, args: ["-proxy-protocol"], address: /^127\.0\.0\.1:[1-9]\d*$/ },
+]) {
+  describe(`behind ${name}`, { skip, timeout: 10 * LIMIT }, () => {
+    let folder, proxy;
+    const servers = [];
+    before(async () => {
+      folder = new Folder();
+      for (const n of [1, 2]) servers.push(await Probe.start(["-trusted-proxies", "unix", ...args], `unix:${folder.in(`${n}.sock`)}`));
+      proxy = await start(folder);
+    });
+    after(async () => {
+      await proxy?.stop();
+      for (const server of servers) await server.stop();
+      folder?.remove();
+    });
+    for (const scheme of ["http", "https"]) {
+      for (const [transport, protocol] of ways) {
+        test(`${scheme}, ${transport}, ${protocol}`, { timeout: 2 * LIMIT }, async () => {
+          const url = proxy[scheme];
+          const [remote, ofRequest, itsScheme, host] = await client(url, transport, protocol, scheme === "https" && folder.certificate);
+          assert.match(remote, address, "the client's address, not its lie");
+          assert.equal(ofRequest, remote);
+          assert.equal(itsScheme, scheme);
+          assert.equal(host, new URL(url).host);
+        });
+      }
+    }
+    test("ordinary requests, many on one connection of the proxy", { timeout: LIMIT }, async () => {
+      for (let i = 0; i < 10; i++) {
+        const answer = await fetch(`${proxy.http}from`, { headers: { "X-Forwarded-For": "203.0.113.9" } });
+        const [remote, scheme, host] = (await answer.text()).split(" ");
+        assert.match(remote, address);
+        assert.deepEqual([scheme, host], ["http", new URL(proxy.http).host]);
+      }
+    });
+  });
+}
+
+describe("in front of nobody", { timeout: 4 * LIMIT }, () => {
+  let server;
+  before(async () => {
+    server = await Probe.start(["-trusted-proxies", "192.0.2.1", "-proxy-protocol"]);
+  });
+  after(() => server?.stop());
+
+  for (const [transport, protocol] of ways) {
+    test(`a lie is not believed, ${transport}, ${protocol}`, { timeout: 2 * LIMIT }, async () => {
+      const [remote, , scheme, host] = await client(server.url, transport, protocol);
+      assert.match(remote, /^127\.0\.0\.1:[1-9]\d*$/);
+      assert.deepEqual([scheme, host], ["http", new URL(server.url).host]);
+    });
+  }
+  for (const [version, header] of [
+    [1, "PROXY TCP4 203.0.113.9 203.0.113.10 51234 80\r\n"],
+    [2, "\r\n\r\n\0\r\nQUIT\n\x21\x11\0\x0c\xcb\0\x71\x09\xcb\0\x71\x0a\xc8\x22\0\x50"],
+  ]) {
+    test(`a PROXY header is not believed, version ${version}`, { timeout: LIMIT }, async () => {
+      const socket = net.connect(server.port, "127.0.0.1");
+      socket.write(header, "latin1");
+      socket.write("GET /from HTTP/1.1\r\nHost: x\r\n\r\n");
+      let answer = "";
+      for await (const bytes of socket) answer += bytes;
+      assert.match(answer, /^HTTP\/1\.1 400 /);
+    });
+  }
+});
