@@ -18,6 +18,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/spokehub/spoke/internal/procfs"
 )
 
 // centrifugeCommand is the name under which this program is the load client for centrifuge's own JSON protocol, which loadgen does
@@ -151,7 +153,7 @@ func (r *centrifugeRun) load(res *loadResult) error {
 		}
 	}
 	time.Sleep(o.warmUp)
-	before, err := cpuTime(o.serverPID)
+	before, err := procfs.Read(o.serverPID)
 	if err != nil {
 		return err
 	}
@@ -159,7 +161,7 @@ func (r *centrifugeRun) load(res *loadResult) error {
 	r.counting.Store(true)
 	time.Sleep(o.duration)
 	r.counting.Store(false)
-	after, err := cpuTime(o.serverPID)
+	after, err := procfs.Read(o.serverPID)
 	if err != nil {
 		return err
 	}
@@ -167,7 +169,7 @@ func (r *centrifugeRun) load(res *loadResult) error {
 	res.PerSecond = float64(r.units.Load()) / res.Seconds
 	res.Server = &struct {
 		CPUSeconds float64 `json:"cpuSeconds"`
-	}{(after - before).Seconds()}
+	}{(after.CPU - before.CPU).Seconds()}
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if n := len(r.times); n > 0 {

@@ -7,6 +7,8 @@ import (
 	"strconv"
 	"syscall"
 	"time"
+
+	"github.com/spokehub/spoke/internal/procfs"
 )
 
 // How the memory of an idle connection is measured: a first crowd connects, shakes hands and joins one group; the memory of the
@@ -72,7 +74,7 @@ func (b *bench) idle(ctx context.Context, s *server) ([]sample, string, error) {
 			return nil, command, err
 		}
 	}
-	before, err := cpuTime(srv.pid())
+	before, err := procfs.Read(srv.pid())
 	if err != nil {
 		return nil, command, err
 	}
@@ -80,11 +82,11 @@ func (b *bench) idle(ctx context.Context, s *server) ([]sample, string, error) {
 	if err := pause(ctx, b.holdTime()); err != nil {
 		return nil, command, err
 	}
-	after, err := cpuTime(srv.pid())
+	after, err := procfs.Read(srv.pid())
 	if err != nil {
 		return nil, command, err
 	}
-	cores := (after - before).Seconds() / time.Since(began).Seconds()
+	cores := (after.CPU - before.CPU).Seconds() / time.Since(began).Seconds()
 	for i, p := range crowds {
 		p.end(syscall.SIGINT, 20*time.Second)
 		res, err := readLoad(files[i], p)
@@ -133,7 +135,7 @@ const lingering = 8
 
 // gather starts a crowd and waits until the server has its connections.
 func (b *bench) gather(ctx context.Context, s *server, srv *running, l load, n int, file string) (*process, error) {
-	before, err := descriptors(srv.pid())
+	before, err := procfs.Descriptors(srv.pid())
 	if err != nil {
 		return nil, err
 	}
@@ -142,7 +144,7 @@ func (b *bench) gather(ctx context.Context, s *server, srv *running, l load, n i
 		return nil, err
 	}
 	for until := time.Now().Add(crowdTime); ; {
-		have, err := descriptors(srv.pid())
+		have, err := procfs.Descriptors(srv.pid())
 		if err != nil {
 			return p, err
 		}
@@ -164,17 +166,19 @@ func (b *bench) gather(ctx context.Context, s *server, srv *running, l load, n i
 
 // weigh takes the memory of a server as it stands, and without garbage.
 func (b *bench) weigh(ctx context.Context, srv *running) (raw, clean int64, err error) {
-	if raw, err = memory(srv.pid()); err != nil || srv.admin == "" {
-		return raw, raw, err
+	u, err := procfs.Read(srv.pid())
+	if err != nil || srv.admin == "" {
+		return u.Resident, u.Resident, err
 	}
+	raw = u.Resident
 	if err := srv.collect(ctx); err != nil {
 		return 0, 0, err
 	}
 	if err := pause(ctx, b.settleTime()); err != nil {
 		return 0, 0, err
 	}
-	clean, err = memory(srv.pid())
-	return raw, clean, err
+	u, err = procfs.Read(srv.pid())
+	return raw, u.Resident, err
 }
 
 func pause(ctx context.Context, d time.Duration) error {

@@ -11,7 +11,6 @@ import (
 	"os"
 	"os/exec"
 	"strconv"
-	"strings"
 	"sync"
 	"syscall"
 	"time"
@@ -189,39 +188,4 @@ func freeAddress() (string, error) {
 		return "", err
 	}
 	return l.Addr().String(), l.Close()
-}
-
-// memory is the resident set of a process in bytes.
-func memory(pid int) (int64, error) {
-	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/statm", pid))
-	if err != nil {
-		return 0, err
-	}
-	f := strings.Fields(string(b))
-	if len(f) < 2 {
-		return 0, fmt.Errorf("/proc/%d/statm is %q", pid, b)
-	}
-	pages, err := strconv.ParseInt(f[1], 10, 64)
-	return pages * int64(os.Getpagesize()), err
-}
-
-// cpuTime is what a process has used; it is counted in steps of 10 ms (USER_HZ).
-func cpuTime(pid int) (time.Duration, error) {
-	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
-	if err != nil {
-		return 0, err
-	}
-	f := strings.Fields(string(b[bytes.LastIndexByte(b, ')')+1:])) // from the third field on
-	if len(f) < 13 {
-		return 0, fmt.Errorf("/proc/%d/stat is %q", pid, b)
-	}
-	user, err1 := strconv.ParseInt(f[14-3], 10, 64)
-	system, err2 := strconv.ParseInt(f[15-3], 10, 64)
-	return time.Duration(user+system) * 10 * time.Millisecond, errors.Join(err1, err2)
-}
-
-// descriptors is the number of files and sockets that a process has open.
-func descriptors(pid int) (int, error) {
-	list, err := os.ReadDir(fmt.Sprintf("/proc/%d/fd", pid))
-	return len(list), err
 }

@@ -10,9 +10,10 @@ import (
 	"path/filepath"
 	"runtime"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
+
+	"github.com/spokehub/spoke/internal/procfs"
 )
 
 // results are what a comparison has shown. They are results.json, and all that the tables and the chart are made of.
@@ -52,28 +53,14 @@ type machine struct {
 
 func thisMachine() machine {
 	m := machine{Processors: runtime.NumCPU(), Go: runtime.Version()}
-	m.CPU = procValue("/proc/cpuinfo", "model name")
-	if kib, err := strconv.ParseFloat(strings.TrimSuffix(procValue("/proc/meminfo", "MemTotal"), " kB"), 64); err == nil {
-		m.Memory = fmt.Sprintf("%.1f GiB", kib/(1<<20))
+	m.CPU = procfs.CPUModel()
+	if n, ok := procfs.Memory(); ok {
+		m.Memory = fmt.Sprintf("%.1f GiB", float64(n)/(1<<30))
 	}
-	if b, err := os.ReadFile("/proc/sys/kernel/osrelease"); err == nil {
-		m.Kernel = "Linux " + strings.TrimSpace(string(b))
+	if k := procfs.Kernel(); k != "" {
+		m.Kernel = "Linux " + k
 	}
 	return m
-}
-
-// procValue is the value of the first "key : value" line of a file; "": there is none.
-func procValue(file, key string) string {
-	b, err := os.ReadFile(file)
-	if err != nil {
-		return ""
-	}
-	for line := range strings.Lines(string(b)) {
-		if k, v, ok := strings.Cut(line, ":"); ok && strings.TrimSpace(k) == key {
-			return strings.TrimSpace(v)
-		}
-	}
-	return ""
 }
 
 // commit is what was measured: the revision, and whether files were changed after it.

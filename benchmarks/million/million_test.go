@@ -12,6 +12,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/spokehub/spoke/internal/procfs"
 )
 
 // heapNow is what a connection may take at present, with a twentieth of slack; the goal is barHeap. Lower it with each saving.
@@ -119,7 +121,7 @@ func TestRunBrokenOff(t *testing.T) {
 
 func TestEnoughMemory(t *testing.T) {
 	t.Parallel()
-	if _, ok := freeMemory(); !ok {
+	if _, ok := procfs.FreeMemory(); !ok {
 		if runtime.GOOS == "linux" {
 			t.Error("linux does not say how much memory is free")
 		}
@@ -130,28 +132,6 @@ func TestEnoughMemory(t *testing.T) {
 	}
 	if err := enoughMemory(1 << 60); err == nil || !strings.Contains(err.Error(), "want at most -n ") {
 		t.Errorf("for 2^60 bytes: %v", err)
-	}
-}
-
-func TestAvailable(t *testing.T) {
-	t.Parallel()
-	for _, c := range []struct {
-		name, info string
-		want       uint64
-		ok         bool
-	}{
-		{"as it is", "MemTotal:  9 kB\nMemFree: 8 kB\nMemAvailable:   7 kB\nBuffers: 6 kB\n", 7 << 10, true},
-		{"missing", "MemTotal: 9 kB\n", 0, false},
-		{"no number", "MemAvailable: lots kB\n", 0, false},
-		{"empty", "", 0, false},
-	} {
-		t.Run(c.name, func(t *testing.T) {
-			t.Parallel()
-			got, ok := available([]byte(c.info))
-			if ok != c.ok || ok && got != c.want {
-				t.Errorf("got %d, %v: want %d, %v", got, ok, c.want, c.ok)
-			}
-		})
 	}
 }
 

@@ -9,6 +9,7 @@ import (
 
 	"github.com/spokehub/spoke/codec"
 	"github.com/spokehub/spoke/engine"
+	"github.com/spokehub/spoke/internal/procfs"
 	"github.com/spokehub/spoke/ws"
 )
 
@@ -76,7 +77,7 @@ func run(ctx context.Context, cfg config) (r *result, err error) {
 	if err := c.warmUp(ctx, min(cfg.n, 2*window)); err != nil {
 		return nil, err
 	}
-	heap, rss, parts := liveHeap(), resident(), heapByPart()
+	heap, rss, parts := liveHeap(), procfs.Resident(), heapByPart()
 
 	cfg.progress("attaching %d connections", cfg.n)
 	if r.Attach, err = measure(func() error { return c.attach(ctx, cfg.n) }); err != nil {
@@ -100,7 +101,7 @@ func run(ctx context.Context, cfg config) (r *result, err error) {
 	cfg.progress("the heap")
 	n := float64(cfg.n)
 	grown := float64(liveHeap()) - float64(heap)
-	r.Resident = (float64(resident()) - float64(rss)) / n
+	r.Resident = (float64(procfs.Resident()) - float64(rss)) / n
 	r.Parts = heapByPart().minus(parts, cfg.n)
 	explained := 0.0
 	for _, p := range r.Parts {
@@ -128,9 +129,9 @@ func run(ctx context.Context, cfg config) (r *result, err error) {
 
 // measure times f.
 func measure(f func() error) (cost, error) {
-	cpu, begun := cpuTime(), time.Now()
+	cpu, begun := procfs.OwnCPU(), time.Now()
 	err := f()
-	return cost{time.Since(begun), cpuTime() - cpu}, err
+	return cost{time.Since(begun), procfs.OwnCPU() - cpu}, err
 }
 
 // measureMedian times f several times.

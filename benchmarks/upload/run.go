@@ -5,17 +5,15 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"runtime"
 	"runtime/debug"
 	"runtime/metrics"
 	"slices"
-	"strconv"
-	"strings"
 	"sync"
 	"time"
 
 	"github.com/spokehub/spoke"
+	"github.com/spokehub/spoke/internal/procfs"
 )
 
 const mib = 1 << 20
@@ -162,7 +160,7 @@ func (r *result) measure(ctx context.Context, hub *slow, up *uploader, other *ca
 	}
 	calls := make([]time.Duration, 0, mostCalls)
 	debug.FreeOSMemory()
-	r.heap.before, r.resident.before = heapBytes(), residentBytes()
+	r.heap.before, r.resident.before = heapBytes(), uint64(procfs.Resident())
 	watch, stop := context.WithCancel(ctx)
 	var watching sync.WaitGroup
 	watching.Go(func() { r.watch(watch, hub, up) })
@@ -244,7 +242,7 @@ func (r *result) watch(ctx context.Context, hub *slow, up *uploader) {
 		taken := hub.taken.Load() // first: it only grows
 		r.ahead = max(r.ahead, up.sent.Load()-taken)
 		r.heap.most = max(r.heap.most, heapBytes())
-		r.resident.most = max(r.resident.most, residentBytes())
+		r.resident.most = max(r.resident.most, uint64(procfs.Resident()))
 	}
 }
 
@@ -253,23 +251,6 @@ func heapBytes() uint64 {
 	s := []metrics.Sample{{Name: "/memory/classes/heap/objects:bytes"}}
 	metrics.Read(s)
 	return s[0].Value.Uint64()
-}
-
-// residentBytes is the process's resident memory; 0 where it cannot be told.
-func residentBytes() uint64 {
-	b, err := os.ReadFile("/proc/self/statm")
-	if err != nil {
-		return 0
-	}
-	fields := strings.Fields(string(b))
-	if len(fields) < 2 {
-		return 0
-	}
-	pages, err := strconv.ParseUint(fields[1], 10, 50)
-	if err != nil {
-		return 0
-	}
-	return pages * uint64(os.Getpagesize())
 }
 
 func (r *result) print(w io.Writer) {

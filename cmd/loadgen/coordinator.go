@@ -6,6 +6,8 @@ import (
 	"math/rand/v2"
 	"os"
 	"time"
+
+	"github.com/spokehub/spoke/internal/procfs"
 )
 
 // coordinator takes the workers through a run and gathers what they report. All of it runs on one goroutine.
@@ -17,14 +19,14 @@ type coordinator struct {
 	live    *live
 	clock   clock
 	result  *result
-	server  *process
+	server  *procfs.Process
 
 	began   int64
 	phase   string
 	from    int64 // of the measurement
 	until   int64
 	last    int64 // time of the last sample
-	lastUse usage
+	lastUse procfs.Usage
 	lastCPU float64       // of the client
 	busy    time.Duration // of the machine
 	ramped  int           // workers that have finished the ramp
@@ -68,14 +70,14 @@ func (co *coordinator) run() {
 	co.sent = make([]int64, o.publishers)
 	r.Client.Others = -1
 	if co.server != nil {
-		co.busy, _ = machineBusy()
-		u, err := co.server.read()
+		co.busy, _ = procfs.Busy()
+		u, err := co.server.Read()
 		if err != nil {
-			co.stop(err)
+			co.stop(fmt.Errorf("the server: %w", err))
 		}
 		co.lastUse = u
-		r.Server.RSSBefore, r.Server.RSSMax = u.rss, u.rss
-		co.curves.connections, co.curves.memory = append(co.curves.connections, 0), append(co.curves.memory, float64(u.rss))
+		r.Server.RSSBefore, r.Server.RSSMax = u.Resident, u.Resident
+		co.curves.connections, co.curves.memory = append(co.curves.connections, 0), append(co.curves.memory, float64(u.Resident))
 	}
 	co.tell(command{Do: doTick})
 	co.gather(isTick, func(x *report) { co.lastCPU += x.Gauge.CPU }) // what starting has cost
@@ -161,7 +163,7 @@ func (co *coordinator) measure() {
 	r.PerSecond = float64(o.scenario.units(&r.Measured)) / r.Seconds
 	r.Client.Cores = (co.lastCPU - cpu) / r.Seconds
 	if s := r.Server; s != nil {
-		s.CPUSeconds = (co.lastUse.cpu - use.cpu).Seconds()
+		s.CPUSeconds = (co.lastUse.CPU - use.CPU).Seconds()
 		s.Cores = s.CPUSeconds / r.Seconds
 		if co.busy > busy {
 			r.Client.Others = max(0, (co.busy-busy).Seconds()/r.Seconds-s.Cores-r.Client.Cores)
@@ -246,7 +248,7 @@ func (co *coordinator) conclude() {
 	r.Client.Available = float64(min(o.loopCount()*o.procs, r.Machine.Processors))
 	r.Client.LagP99 = r.Total.Lag.at(99)
 	if s := r.Server; s != nil {
-		s.RSSAfter = co.lastUse.rss
+		s.RSSAfter = co.lastUse.Resident
 		if v, ok := slope(co.curves.connections, co.curves.memory); ok {
 			s.BytesPerConnection = &v
 			if v <= 0 {
@@ -437,27 +439,27 @@ func (co *coordinator) sample() {
 }
 
 func (co *coordinator) sampleServer(s *sample, sum *tally) {
-	u, err := co.server.read()
+	u, err := co.server.Read()
 	if err != nil {
-		co.stop(err)
+		co.stop(fmt.Errorf("the server: %w", err))
 		return
 	}
-	s.ServerCPU = (u.cpu - co.lastUse.cpu).Seconds() / s.Span
-	s.ServerRSS = u.rss
-	if busy, ok := machineBusy(); ok {
+	s.ServerCPU = (u.CPU - co.lastUse.CPU).Seconds() / s.Span
+	s.ServerRSS = u.Resident
+	if busy, ok := procfs.Busy(); ok {
 		s.Others = max(0, (busy-co.busy).Seconds()/s.Span-s.ServerCPU-s.ClientCPU)
 		co.busy = busy
 	}
 	k := &co.curves
 	switch co.phase {
 	case phaseRamp:
-		k.connections, k.memory = append(k.connections, float64(s.Open)), append(k.memory, float64(u.rss))
+		k.connections, k.memory = append(k.connections, float64(s.Open)), append(k.memory, float64(u.Resident))
 	case phaseRun:
-		k.add(float64(co.opts.scenario.units(sum)), float64(sum.Sent), float64((u.cpu - co.lastUse.cpu).Microseconds()))
+		k.add(float64(co.opts.scenario.units(sum)), float64(sum.Sent), float64((u.CPU - co.lastUse.CPU).Microseconds()))
 	}
 	co.lastUse = u
 	srv := co.result.Server
-	srv.RSSMax = max(srv.RSSMax, u.rss)
+	srv.RSSMax = max(srv.RSSMax, u.Resident)
 }
 
 // begin starts the sums of the measurement.

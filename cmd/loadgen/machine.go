@@ -1,11 +1,10 @@
 package main
 
 import (
-	"os"
 	"runtime"
 	"runtime/debug"
-	"strconv"
-	"strings"
+
+	"github.com/spokehub/spoke/internal/procfs"
 )
 
 // machine is where the client ran.
@@ -30,29 +29,7 @@ func thisMachine() machine {
 			}
 		}
 	}
-	m.Kernel = strings.TrimSpace(readText("/proc/sys/kernel/osrelease"))
-	m.CPU = procValue(readText("/proc/cpuinfo"), "model name")
-	if kb, err := strconv.ParseInt(strings.TrimSuffix(procValue(readText("/proc/meminfo"), "MemTotal"), " kB"), 10, 64); err == nil {
-		m.Memory = kb << 10
-	}
+	m.Kernel, m.CPU = procfs.Kernel(), procfs.CPUModel()
+	m.Memory, _ = procfs.Memory()
 	return m
-}
-
-func readText(name string) string {
-	b, err := os.ReadFile(name)
-	if err != nil {
-		return "" // not this system
-	}
-	return string(b)
-}
-
-// procValue is the value of the first "key : value" line.
-func procValue(text, key string) string {
-	for line := range strings.Lines(text) {
-		k, v, ok := strings.Cut(line, ":")
-		if ok && strings.TrimSpace(k) == key {
-			return strings.TrimSpace(v)
-		}
-	}
-	return ""
 }

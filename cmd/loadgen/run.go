@@ -9,6 +9,8 @@ import (
 	"os"
 	"sync"
 	"time"
+
+	"github.com/spokehub/spoke/internal/procfs"
 )
 
 // program is what a run gets from its surroundings.
@@ -112,12 +114,12 @@ func load(o *options, args []string, p program) (*result, error) {
 	}
 	co.live = &live{w: p.stderr, terminal: isTerminal(p.stderr), quiet: o.quiet, opts: o, clock: co.clock}
 	if o.serverPID > 0 {
-		srv, err := openProcess(o.serverPID)
+		srv, err := procfs.Open(o.serverPID)
 		if err != nil {
-			return nil, err
+			return nil, fmt.Errorf("-server-pid %d: %w", o.serverPID, err)
 		}
 		co.server = srv
-		r.Server = &serverUse{PID: o.serverPID, Name: srv.name}
+		r.Server = &serverUse{PID: o.serverPID, Name: srv.Name()}
 	}
 	for i := range o.procs {
 		var h *handle

@@ -21,15 +21,6 @@ func descriptorLimit() (uint64, bool) {
 	return r.Cur, true
 }
 
-// ownCPU is the processor time of this process.
-func ownCPU() time.Duration {
-	var r syscall.Rusage
-	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &r); err != nil {
-		return 0
-	}
-	return time.Duration(r.Utime.Nano() + r.Stime.Nano())
-}
-
 // prepareSocket runs before connect.
 func prepareSocket(fd uintptr, bind bool, receiveBuffer int) error {
 	if bind {

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/spokehub/spoke/engine"
+	"github.com/spokehub/spoke/internal/procfs"
 )
 
 // worker is the load of one process: event loops, a dialer, and the clients of its share. It does what commands say; see link.go.
@@ -394,7 +395,7 @@ func (w *worker) settle(ctx context.Context) int64 {
 func (w *worker) snapshot() (*tally, gauge) {
 	sum := &tally{}
 	var mu sync.Mutex
-	g := gauge{Tried: w.readyCount.Load() + w.failedCount.Load(), CPU: ownCPU().Seconds()}
+	g := gauge{Tried: w.readyCount.Load() + w.failedCount.Load(), CPU: procfs.OwnCPU().Seconds()}
 	w.each(func(s *shard) {
 		if s.seen != nil {
 			s.unstall()

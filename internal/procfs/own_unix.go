@@ -1,14 +1,14 @@
 //go:build unix
 
-package main
+package procfs
 
 import (
 	"syscall"
 	"time"
 )
 
-// cpuTime is the processor time that the process has used.
-func cpuTime() time.Duration {
+// OwnCPU is the processor time that this process has used, in microseconds' steps; 0 on systems other than Unix.
+func OwnCPU() time.Duration {
 	var u syscall.Rusage
 	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {
 		return 0 // it fails for a bad pointer only
