@@ -34,12 +34,13 @@ const plainHTTPAnswer = "HTTP/1.0 400 Bad Request\r\n\r\nClient sent an HTTP req
 // in, out and ended belong to the loop before the goroutine starts and while it waits for the client, and to the goroutine in between: they pass from one to
 // the other by Loop.Post and by the pool's turn.
 type handshake struct {
-	by   *Handshaker           // constant, as are the next five
-	loop *Loop                 //
-	ref  Ref                   //
-	then func(c *Conn) Handler //
-	turn chan struct{}         // from the pool: it may compute
-	gone context.Context       // the connection has ended
+	by            *Handshaker           // constant, as are the next seven
+	loop          *Loop                 //
+	ref           Ref                   //
+	then          func(c *Conn) Handler //
+	turn          chan struct{}         // from the pool: it may compute
+	local, remote net.Addr              //
+	gone          context.Context       // the connection has ended
 
 	end  context.CancelFunc // loop
 	step step               // loop
@@ -101,7 +102,8 @@ func (h *handshake) OnData(c *Conn, p []byte) int {
 func (h *handshake) begin(c *Conn) {
 	h.gone, h.end = context.WithCancel(context.Background())
 	h.turn = make(chan struct{}, 1)
-	h.seal = newSealed(h, c)
+	h.local, h.remote = c.Local(), remoteAddr(c)
+	h.seal = newSealed(h)
 	h.wait(c)
 	if !h.by.pool.enter(h) {
 		h.step = refused
@@ -276,6 +278,17 @@ func (h *handshake) computed(err error) {
 		return
 	}
 	c.SetHandler(next) // who has closed the connection is told of its end
+}
+
+// remoteAddr is the peer's address, for functions of the configuration that ask for it.
+func remoteAddr(c *Conn) net.Addr {
+	switch a := c.Remote(); {
+	case a.IsValid():
+		return net.TCPAddrFromAddrPort(a)
+	case c.loop.engine.cfg.Backend == backendMemory:
+		return memoryAddr{}
+	}
+	return &net.UnixAddr{Net: "unix"}
 }
 
 // wholeRecord reports that p begins with a whole record, or with the header of one that is too large.

@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"bytes"
 	"runtime"
 	"sync"
 	"sync/atomic"
@@ -36,11 +37,12 @@ type Loop struct {
 	queues    []*outQueue // free ones
 	readBuf   []byte
 	events    []event
-	vector    [][]byte  // of one writev
-	join      []byte    // small pieces copied for one write; nil until needed
-	sealed    []*sealed // by slot: the TLS side of connections that have one; nil until there is one
-	sealedIn  []byte    // records that were read; nil until there is one
-	sealedOut []byte    // records to be written
+	vector    [][]byte     // of one writev
+	join      []byte       // small pieces copied for one write; nil until needed
+	sealed    []*sealed    // by slot: the TLS side of connections that have one; nil until there is one
+	sealedIn  []byte       // records that were read; nil until there is one
+	sealedOut []byte       // records to be written
+	lent      bytes.Buffer // for records that are being read; see sealed.borrow
 
 	ready   []*Conn            // have more to read, after their budget
 	again   []*Conn            // have been resumed or got another handler: to be shown what was left

@@ -28,7 +28,6 @@ type sealed struct { // in the handshake its loop or its goroutine; then loop; d
 	during *handshake // not nil: in its handshake
 	loop   *Loop      // not nil: on its loop
 	raw    net.Conn   // not nil: detached
-	addrs  [2]net.Addr
 
 	source   []byte // records to be opened; in the loop's buffer, so empty between calls
 	kept     []byte // the same, of the connection's own, as what came together with the end of the handshake
@@ -62,17 +61,9 @@ func (again) Error() string   { return "engine: no bytes for now" }
 func (again) Timeout() bool   { return true }
 func (again) Temporary() bool { return true }
 
-// newSealed makes the TLS side of c for its handshake.
-func newSealed(h *handshake, c *Conn) *sealed {
+// newSealed makes the TLS side of a connection for its handshake.
+func newSealed(h *handshake) *sealed {
 	s := &sealed{during: h}
-	local := c.Local()
-	remote := net.Addr(&net.UnixAddr{Net: "unix"})
-	if a := c.Remote(); a.IsValid() {
-		remote = net.TCPAddrFromAddrPort(a)
-	} else if _, ok := local.(memoryAddr); ok {
-		remote = memoryAddr{}
-	}
-	s.addrs = [2]net.Addr{local, remote}
 	s.tc = tls.Server(s, h.by.cfg.Config)
 	return s
 }
@@ -131,6 +122,7 @@ func (l *Loop) encrypt(c *Conn, s *sealed, in []byte) bool {
 		c.flags &^= flagOver
 	}
 	l.setSealed(c, s)
+	s.dropBuffers()
 	return true
 }
 
@@ -211,6 +203,7 @@ func (l *Loop) fetch(c *Conn, s *sealed) {
 func (s *sealed) open(c *Conn, p []byte) int {
 	n := 0
 	s.carry = false
+	s.borrow()
 	for {
 		if n == len(p) { // not while p has readBudget
 			s.carry = true
@@ -232,6 +225,7 @@ func (s *sealed) open(c *Conn, p []byte) int {
 		s.kept = append(append([]byte(nil), s.source...), s.kept...)
 	}
 	s.source = nil
+	s.giveBack()
 	if len(s.loop.sealedOut) > 0 {
 		s.answer(c)
 	}
@@ -430,11 +424,27 @@ func (s *sealed) Close() error {
 	return s.raw.Close()
 }
 
-// LocalAddr implements net.Conn.
-func (s *sealed) LocalAddr() net.Addr { return s.addrs[0] }
+// LocalAddr implements net.Conn. On the loops nobody asks, and nothing is kept for it.
+func (s *sealed) LocalAddr() net.Addr {
+	switch {
+	case s.during != nil:
+		return s.during.local
+	case s.raw != nil:
+		return s.raw.LocalAddr()
+	}
+	return nil
+}
 
 // RemoteAddr implements net.Conn.
-func (s *sealed) RemoteAddr() net.Addr { return s.addrs[1] }
+func (s *sealed) RemoteAddr() net.Addr {
+	switch {
+	case s.during != nil:
+		return s.during.remote
+	case s.raw != nil:
+		return s.raw.RemoteAddr()
+	}
+	return nil
+}
 
 // SetDeadline implements net.Conn. On the loops there are the engine's.
 func (s *sealed) SetDeadline(t time.Time) error {

@@ -107,7 +107,11 @@ func overTLS(b backend, version uint16) backend {
 
 func TestContractOverTLS(t *testing.T) {
 	for _, plain := range backends {
-		for _, version := range []uint16{tls.VersionTLS12, tls.VersionTLS13} {
+		versions := []uint16{tls.VersionTLS13}
+		if plain.name == memoryBackend.name { // the difference is crypto/tls's, not the sockets'
+			versions = append(versions, tls.VersionTLS12)
+		}
+		for _, version := range versions {
 			b := overTLS(plain, version)
 			t.Run(b.name, func(t *testing.T) {
 				for _, tc := range contract {
