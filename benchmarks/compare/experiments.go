@@ -128,6 +128,12 @@ var experiments = []experiment{
 		servers: func(*server) bool { return true },
 	},
 	{
+		name:    eventsExperiment,
+		parts:   []part{{title: "broadcast one at a time, 1,000 receivers, per delivery, event streams beside WebSockets", unit: "µs", reference: oursName, bars: atMost(1.15), value: microsPerUnit}},
+		load:    eventLoad(fanLoad(1000, 1)),
+		servers: func(s *server) bool { return s.name == oursName || s.name == eventsName },
+	},
+	{
 		name:    "group",
 		parts:   []part{{title: "group of 1 % of 10,000, per delivery", unit: "µs", reference: limitName, bars: atMost(1.2), value: microsPerUnit}},
 		load:    groupLoad(10_000, 100),
@@ -239,6 +245,20 @@ func echoLoad(n, depth int, workers bool) func(*bench, *server) load {
 func fanLoad(n, outstanding int) func(*bench, *server) load {
 	return func(b *bench, _ *server) load {
 		return b.newLoad(b.scaled(n, n/50), "broadcast", "-outstanding", strconv.Itoa(outstanding))
+	}
+}
+
+// eventsExperiment compares two transports of Spoke.
+const eventsExperiment = "broadcast-events"
+
+// eventLoad is the same load, by clients of server-sent events when the server is the one for them.
+func eventLoad(of func(*bench, *server) load) func(*bench, *server) load {
+	return func(b *bench, s *server) load {
+		l := of(b, s)
+		if s.name == eventsName {
+			l.args = append(l.args, "-transport", "sse")
+		}
+		return l
 	}
 }
 

@@ -23,7 +23,7 @@ func (b *bench) plan() []cell {
 		for round := range b.rounds() {
 			for k := range b.servers {
 				s := &b.servers[k]
-				if e.servers != nil && !e.servers(s) {
+				if s.only != "" && s.only != e.name || e.servers != nil && !e.servers(s) {
 					continue
 				}
 				if rounds := b.roundsOf(e, s); round < rounds {

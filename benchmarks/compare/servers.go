@@ -19,6 +19,7 @@ const (
 	coalesceName = "limit-coalesce"
 	oursName     = "spoke"
 	gnetName     = "spoke-gnet"
+	eventsName   = "spoke-events"
 )
 
 // server is one of the programs that are compared.
@@ -33,6 +34,7 @@ type server struct {
 	version string // of the library, from benchmarks/peers/go.mod
 	module  string
 	remark  string
+	only    string // the one experiment that it is for; "": all
 }
 
 // protocol is what a server speaks.
@@ -50,6 +52,7 @@ var allServers = []server{
 	{name: coalesceName, title: "coalescing limit", program: "limit", args: []string{"-coalesce"}, protocol: rawFrames, remark: "benchmarks/limit -coalesce: broadcasts of one turn of the loop in one write(2) per socket"},
 	{name: oursName, title: "Spoke", program: "spoked", args: oursArgs, ours: true, admin: true, remark: "spoked -bench, its default backend: SignalR, JSON"},
 	{name: gnetName, title: "Spoke on gnet", program: "spoked", args: append([]string{"-engine=gnet"}, oursArgs...), ours: true, admin: true, remark: "spoked -bench -engine gnet: SignalR, JSON"},
+	{name: eventsName, title: "Spoke, event streams", program: "spoked", args: oursArgs, ours: true, admin: true, only: eventsExperiment, remark: "spoked -bench, its default backend, by clients of server-sent events"},
 	{name: "gws", title: "gws", program: "gws", protocol: rawFrames, admin: true, module: "github.com/lxzan/gws", remark: "raw frames, no hub protocol of its own"},
 	{name: "gorilla", title: "gorilla", program: "gorilla", protocol: rawFrames, admin: true, module: "github.com/gorilla/websocket", remark: "raw frames, no hub protocol of its own"},
 	{name: "nbio", title: "nbio", program: "nbio", protocol: rawFrames, admin: true, module: "github.com/lesismal/nbio", remark: "raw frames, no hub protocol of its own"},

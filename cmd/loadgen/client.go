@@ -27,7 +27,8 @@ const (
 
 var stepNames = [...]string{"connect", "negotiate", "upgrade", "handshake", "join", "ready", "leaving", "gone"}
 
-// client is one SignalR client: negotiate and upgrade on one TCP connection, handshake, join, then what its shard does with it.
+// client is one SignalR client: negotiate and upgrade on one TCP connection, handshake, join, then what its shard does with it. With the other transports the request for
+// events, or the polls, take the place of the upgrade, and what it sends goes out on its shard's posters.
 // It implements engine.Handler.
 type client struct { // loop, but for what dial and open use: these come before
 	worker *worker
@@ -55,7 +56,7 @@ type client struct { // loop, but for what dial and open use: these come before
 	sent     int64
 	streams  []stream // what is received, by publisher / groups; of an echo: one
 	window   *window  // of a publisher in a closed loop
-	fragment []byte   // beginning of a fragmented message
+	fragment []byte   // beginning of a fragmented message, or of an event
 
 	timer *engine.Timer // of a slow reader or a short life
 }
@@ -88,17 +89,38 @@ func (c *client) write(p []byte) {
 	c.conn.Write(p)
 }
 
-// sendRecords sends hub records in one WebSocket message.
-func (c *client) sendRecords(records []byte) { c.sendFrame(c.worker.protocol.op, records) }
+// sendRecords sends hub records in one WebSocket message, or in one POST.
+func (c *client) sendRecords(records []byte) { c.sendAs(c.worker.protocol.op, records) }
+
+func (c *client) sendAs(op opcode, records []byte) {
+	if c.worker.opts.transport == webSockets {
+		c.sendFrame(op, records)
+		return
+	}
+	c.poster().post(c, records)
+}
+
+// unsent is how many bytes wait to be sent.
+func (c *client) unsent() int {
+	if c.worker.opts.transport == webSockets {
+		return c.conn.Buffered()
+	}
+	return c.poster().bytes
+}
 
 func (c *client) sendFrame(op opcode, p []byte) {
 	c.shard.frame = appendFrame(c.shard.frame[:0], op, p)
 	c.write(c.shard.frame)
 }
 
+// sendUpgrade sends the request for the transport.
 func (c *client) sendUpgrade() {
 	c.step = stepUpgrade
-	c.write(c.worker.upgrade(c.number, c.token))
+	if c.worker.opts.transport == webSockets {
+		c.write(c.worker.upgrade(c.number, c.token))
+		return
+	}
+	c.write(c.listenRequest())
 }
 
 // OnData implements engine.Handler.
@@ -108,10 +130,19 @@ func (c *client) OnData(_ *engine.Conn, p []byte) int {
 	n := 0
 	for n < len(p) && c.step < stepLeaving {
 		handle := c.onFrame
-		if c.worker.opts.scenario == negotiate {
+		switch transport := c.worker.opts.transport; {
+		case c.worker.opts.scenario == negotiate:
 			handle = c.onNegotiation
-		} else if c.step <= stepUpgrade {
+		case c.step <= stepNegotiate:
 			handle = c.onHTTP
+		case transport == longPolling:
+			handle = c.onPoll
+		case c.step == stepUpgrade && transport == serverSentEvents:
+			handle = c.onStreamHead
+		case c.step == stepUpgrade:
+			handle = c.onHTTP
+		case transport == serverSentEvents:
+			handle = c.onChunk
 		}
 		k := handle(p[n:])
 		if k == 0 {
@@ -144,7 +175,7 @@ func (c *client) onHTTP(p []byte) int {
 			c.fail(fmt.Sprintf("negotiate: HTTP %d", a.status), statusText(a))
 			return n
 		}
-		if c.token, err = readNegotiation(a.body); err != nil {
+		if c.token, err = readNegotiation(a.body, transportNames[c.worker.opts.transport]); err != nil {
 			c.fail("negotiate: refused", err.Error())
 			return n
 		}
@@ -161,10 +192,14 @@ func (c *client) onHTTP(p []byte) int {
 	case a.accept != acceptKey:
 		c.fail("upgrade: wrong answer", fmt.Sprintf("Sec-WebSocket-Accept is %q, %q is expected", a.accept, acceptKey))
 	default:
-		c.step = stepHandshake
-		c.sendFrame(opText, c.worker.protocol.handshake)
+		c.shakeHands()
 	}
 	return n
+}
+
+func (c *client) shakeHands() {
+	c.step = stepHandshake
+	c.sendAs(opText, c.worker.protocol.handshake)
 }
 
 func statusText(a answer) string {
@@ -267,7 +302,16 @@ func (c *client) onHandshake(rec []byte) {
 		c.fail("handshake: refused", err.Error())
 		return
 	}
-	// The first ping starts the server's client timeout, as with the official clients (wire contract, section 25).
+	// The first ping starts the server's client timeout, as with the official clients (wire contract, section 25); who polls has none.
+	if c.worker.opts.transport == longPolling {
+		if c.worker.opts.scenario == group {
+			c.step = stepJoin
+			c.sendRecords(c.worker.joins[c.group])
+			return
+		}
+		c.becomeReady()
+		return
+	}
 	if c.worker.opts.scenario == group {
 		c.step = stepJoin
 		c.shard.text = append(c.shard.text[:0], c.worker.protocol.ping...)
@@ -335,7 +379,10 @@ func (c *client) leave(reset bool) {
 		c.conn.Reset(engine.ClientClosed, nil)
 		return
 	}
-	if ready && c.worker.opts.scenario != negotiate {
+	switch transport := c.worker.opts.transport; {
+	case transport == longPolling:
+		c.poster().delete(c)
+	case ready && transport == webSockets && c.worker.opts.scenario != negotiate:
 		c.sendRecords(c.worker.protocol.bye)
 		c.sendFrame(opClose, []byte{0x03, 0xe8}) // 1000
 	}
@@ -365,11 +412,13 @@ func (c *client) OnDeadline(conn *engine.Conn, now uint32) {
 		c.fail(stepNames[c.step]+": timeout", fmt.Sprintf("the connection was not ready within %v; it was in step %s", c.worker.opts.connectTime, stepNames[c.step]))
 		return
 	}
-	if s := uint32(c.worker.opts.silence.Seconds()); s > 0 && now-c.heard > s && !c.slow {
-		c.fail("the server is silent", fmt.Sprintf("nothing came from the server for %v", c.worker.opts.silence))
+	if s := c.patience(); s > 0 && now-c.heard > uint32(s.Seconds()) && !c.slow {
+		c.fail("the server is silent", fmt.Sprintf("nothing came from the server for %v", s))
 		return
 	}
-	c.sendRecords(c.worker.protocol.ping)
+	if c.worker.opts.transport != longPolling { // who polls does not ping (wire contract, section 6)
+		c.sendRecords(c.worker.protocol.ping)
+	}
 	conn.SetDeadline(now + uint32(c.worker.opts.ping.Seconds()))
 }
 

@@ -22,7 +22,7 @@ type dialer struct {
 
 	mu      sync.Mutex
 	ready   sync.Cond
-	queue   []*client // under mu; at most one entry for each client, of which there are at most -n
+	queue   []dialing // under mu; at most one entry for each client and poster, of which there are at most -n and few
 	turn    int       // under mu: of the sources
 	stopped bool      // under mu
 
@@ -72,10 +72,18 @@ func sourceAddresses(to netip.Addr, o *options) []netip.Addr {
 	return list
 }
 
+// dialing is who wants a connection.
+type dialing struct {
+	client *client
+	poster *poster // if not nil, instead
+}
+
 // dial has c connected. Any goroutine; it does not wait.
-func (d *dialer) dial(c *client) {
+func (d *dialer) dial(c *client) { d.add(dialing{client: c}) }
+
+func (d *dialer) add(a dialing) {
 	d.mu.Lock()
-	d.queue = append(d.queue, c)
+	d.queue = append(d.queue, a)
 	d.mu.Unlock()
 	d.ready.Signal()
 }
@@ -87,29 +95,29 @@ func (d *dialer) waiting() int {
 	return len(d.queue)
 }
 
-// next takes the oldest client and a source address; ok false: the dialer has stopped.
-func (d *dialer) next() (c *client, from netip.Addr, ok bool) {
+// next takes the oldest entry and a source address; ok false: the dialer has stopped.
+func (d *dialer) next() (a dialing, from netip.Addr, ok bool) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	for len(d.queue) == 0 && !d.stopped {
 		d.ready.Wait()
 	}
 	if d.stopped {
-		return nil, from, false
+		return a, from, false
 	}
-	c = d.queue[0]
-	d.queue[0] = nil
+	a = d.queue[0]
+	d.queue[0] = dialing{}
 	d.queue = d.queue[1:]
 	if len(d.sources) > 0 {
 		from = d.sources[d.turn%len(d.sources)]
 		d.turn++
 	}
-	return c, from, true
+	return a, from, true
 }
 
 func (d *dialer) run() {
 	for {
-		c, from, ok := d.next()
+		a, from, ok := d.next()
 		if !ok {
 			return
 		}
@@ -118,7 +126,7 @@ func (d *dialer) run() {
 			nd.LocalAddr = net.TCPAddrFromAddrPort(netip.AddrPortFrom(from, 0))
 		}
 		receive := 0
-		if c.slow {
+		if a.poster == nil && a.client.slow {
 			receive = slowReceiveBuffer
 		}
 		nd.Control = func(_, _ string, rc syscall.RawConn) (err error) {
@@ -126,7 +134,12 @@ func (d *dialer) run() {
 		}
 		nc, err := nd.DialContext(d.ctx, "tcp", d.to.String())
 		if err == nil {
-			if err = d.engine.Attach(nc, nil, c.open); err != nil {
+			if a.poster != nil {
+				err = a.poster.shard.loop.Attach(nc, nil, a.poster.open)
+			} else {
+				err = d.engine.Attach(nc, nil, a.client.open)
+			}
+			if err != nil {
 				_ = nc.Close()
 			}
 		}
@@ -134,7 +147,11 @@ func (d *dialer) run() {
 			if d.ctx.Err() != nil {
 				return
 			}
-			d.failed(c, err)
+			if a.poster != nil {
+				a.poster.dialFailed(err)
+			} else {
+				d.failed(a.client, err)
+			}
 		}
 	}
 }

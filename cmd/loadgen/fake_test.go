@@ -24,22 +24,23 @@ type fakeServer struct {
 	running  sync.WaitGroup
 
 	mu    sync.Mutex
-	conns map[*fakeConn]bool // under mu
-	count int64              // under mu: deliveries and completions so far
-	held  []heldMessage      // under mu
-	did   planted            // under mu
-	made  int64              // under mu: hub connections
-	calls map[string]int64   // under mu: by method
-	pings int64              // under mu: hub pings of clients
-	pongs int64              // under mu
-	asked int64              // under mu: negotiates
-	users map[string]int     // under mu: requests by method and value of user= in the URL
+	conns map[*fakeConn]bool   // under mu
+	count int64                // under mu: deliveries and completions so far
+	held  []heldMessage        // under mu
+	did   planted              // under mu
+	made  int64                // under mu: hub connections
+	calls map[string]int64     // under mu: by method
+	pings int64                // under mu: hub pings of clients
+	pongs int64                // under mu
+	asked int64                // under mu: negotiates
+	users map[string]int       // under mu: requests by method and value of user= in the URL
+	known map[string]*fakeConn // under mu: by token, those that make requests
 }
 
 // behaviour is how the server differs from an ordinary one. The zero value does not.
 type behaviour struct {
 	negotiate   func(w io.Writer) (closes bool) // instead of the ordinary answer
-	token       func(n int64) string            // of the n-th negotiate, from 1; nil: one for all
+	token       func(n int64) string            // of the n-th negotiate, from 1; nil: each has its own
 	closes      bool                            // after each answer to negotiate
 	upgrade     string                          // instead of the ordinary answer: the whole response
 	handshake   string                          // instead of {}
@@ -51,6 +52,9 @@ type behaviour struct {
 	fault       func(n int64) fault1            // of the n-th message, from 1; under mu
 	after       func(n int64, s *fakeServer)    // after the n-th message, without mu
 	closeRecord string                          // sent after the handshake
+	split       bool                            // events are cut into chunks, with comments between them
+	post        string                          // instead of the ordinary answer to a POST of a connection
+	listen      string                          // instead of the ordinary answer to a request for events, or to a poll but the first
 }
 
 // fault1 is what is done to one message.
@@ -73,13 +77,20 @@ type heldMessage struct {
 }
 
 type fakeConn struct {
-	server *fakeServer
-	nc     net.Conn
-	groups map[string]bool // under server.mu
-	packed bool            // MessagePack; set in the handshake, before anything else is sent
+	server  *fakeServer
+	nc      net.Conn
+	groups  map[string]bool // under server.mu
+	packed  bool            // MessagePack; set in the handshake, before anything else is sent
+	shaken  bool            // by POSTs, which come one after the other
+	carrier bool            // under server.mu: a TCP connection that requests of several come on
+	events  bool            // what is said goes into an event stream
+	polls   bool            // what is said waits in w for the next poll
 
-	mu sync.Mutex
-	w  *bufio.Writer // under mu
+	mu    sync.Mutex
+	w     *bufio.Writer // under mu
+	ready *sync.Cond    // of mu: there is something for a poll
+	said  []byte        // under mu: for a poll
+	ended bool          // under mu: the polls are over
 }
 
 func newFakeServer(t *testing.T, b behaviour) *fakeServer {
@@ -88,7 +99,7 @@ func newFakeServer(t *testing.T, b behaviour) *fakeServer {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := &fakeServer{behaviour: b, listener: ln, url: "http://" + ln.Addr().String() + "/bench", conns: map[*fakeConn]bool{}, calls: map[string]int64{}, users: map[string]int{}}
+	s := &fakeServer{behaviour: b, listener: ln, url: "http://" + ln.Addr().String() + "/bench", conns: map[*fakeConn]bool{}, calls: map[string]int64{}, users: map[string]int{}, known: map[string]*fakeConn{}}
 	s.running.Go(func() {
 		for {
 			nc, err := ln.Accept()
@@ -114,6 +125,12 @@ func (s *fakeServer) die() {
 		c.nc.(*net.TCPConn).SetLinger(0)
 		c.nc.Close()
 	}
+	for _, k := range s.known { // a poll that waits does not see the end of its connection
+		k.mu.Lock()
+		k.ended = true
+		k.mu.Unlock()
+		k.ready.Broadcast()
+	}
 }
 
 func (s *fakeServer) serve(nc net.Conn) {
@@ -138,6 +155,12 @@ func (s *fakeServer) serve(nc net.Conn) {
 			s.users[q.Method+" "+u]++
 			s.mu.Unlock()
 		}
+		if id := q.URL.Query().Get("id"); id != "" && q.Header.Get("Upgrade") == "" {
+			if !s.request(c, q, id) {
+				return
+			}
+			continue
+		}
 		if q.Method == http.MethodPost {
 			if s.negotiate != nil {
 				if s.negotiate(nc) {
@@ -149,11 +172,11 @@ func (s *fakeServer) serve(nc net.Conn) {
 			s.asked++
 			n := s.asked
 			s.mu.Unlock()
-			token := "secret+/token"
+			token := fmt.Sprintf("secret+/token-%d", n)
 			if s.token != nil {
 				token = s.token(n)
 			}
-			body := fmt.Sprintf(`{"negotiateVersion":1,"connectionId":"public","connectionToken":%q,"availableTransports":[{"transport":"WebSockets","transferFormats":["Text","Binary"]}]}`, token)
+			body := fmt.Sprintf(`{"negotiateVersion":1,"connectionId":"public","connectionToken":%q,"availableTransports":[{"transport":"WebSockets","transferFormats":["Text","Binary"]},{"transport":"ServerSentEvents","transferFormats":["Text"]},{"transport":"LongPolling","transferFormats":["Text","Binary"]}]}`, token)
 			connection := "keep-alive"
 			if s.closes {
 				connection = "close"
@@ -168,7 +191,7 @@ func (s *fakeServer) serve(nc net.Conn) {
 			io.WriteString(nc, s.upgrade)
 			return
 		}
-		if id := q.URL.Query().Get("id"); id != "" && id != "secret+/token" {
+		if id := q.URL.Query().Get("id"); id != "" && !strings.HasPrefix(id, "secret+/token") {
 			io.WriteString(nc, "HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n")
 			return
 		}
@@ -180,7 +203,6 @@ func (s *fakeServer) serve(nc net.Conn) {
 
 // hub serves the records of an upgraded connection.
 func (c *fakeConn) hub(r *bufio.Reader) {
-	shaken := false
 	for {
 		op, p, err := readFrame(r)
 		if err != nil {
@@ -199,23 +221,28 @@ func (c *fakeConn) hub(r *bufio.Reader) {
 			c.server.mu.Unlock()
 			continue
 		}
-		if shaken && c.packed {
-			if op != 2 {
-				panic("the client sent MessagePack as text")
-			}
-			for _, rec := range unpackRecords(p) {
-				c.record(rec)
-			}
-			continue
+		if c.shaken && c.packed && op != 2 {
+			panic("the client sent MessagePack as text")
 		}
-		for rec := range strings.SplitSeq(strings.TrimSuffix(string(p), "\x1e"), "\x1e") {
-			if !shaken {
-				shaken = true
-				c.shake(rec)
-				continue
-			}
+		c.take(p)
+	}
+}
+
+// take handles what a message or a POST has brought.
+func (c *fakeConn) take(p []byte) {
+	if c.shaken && c.packed {
+		for _, rec := range unpackRecords(p) {
 			c.record(rec)
 		}
+		return
+	}
+	for rec := range strings.SplitSeq(strings.TrimSuffix(string(p), "\x1e"), "\x1e") {
+		if !c.shaken {
+			c.shaken = true
+			c.shake(rec)
+			continue
+		}
+		c.record(rec)
 	}
 }
 
@@ -316,7 +343,7 @@ func (s *fakeServer) publish(group, text string) {
 	s.mu.Lock()
 	var to []*fakeConn
 	for c := range s.conns {
-		if group == "" || c.groups[group] {
+		if !c.carrier && (group == "" || c.groups[group]) {
 			to = append(to, c)
 		}
 	}
@@ -367,6 +394,10 @@ func (c *fakeConn) text(record string) {
 	op, p := byte(1), []byte(record+"\x1e")
 	if c.packed {
 		op, p = 2, packRecord(record, c.server.pretty)
+	}
+	if c.events || c.polls {
+		c.say(p)
+		return
 	}
 	if !c.server.fragment {
 		c.frame(op, p)

@@ -27,6 +27,8 @@ type answer struct {
 type head struct {
 	answer  answer // without the body
 	length  int    // of the body; -1: not said
+	most    int    // bytes of the body that are read
+	kind    string // Content-Type, up to a parameter
 	chunked bool
 }
 
@@ -59,6 +61,7 @@ func parseAnswer(p []byte) (a answer, n int, err error) {
 type alike struct {
 	text []byte // with the blank line
 	head head
+	most int // bytes of a body that are read; 0: maxBody
 }
 
 // parse is parseAnswer.
@@ -73,6 +76,9 @@ func (k *alike) parse(p []byte) (a answer, n int, err error) {
 	h, err := parseHead(p[:n])
 	if err != nil {
 		return a, 0, err
+	}
+	if k.most > 0 {
+		h.most = k.most
 	}
 	k.text, k.head = append(k.text[:0], p[:n]...), h
 	return h.take(p, n)
@@ -89,7 +95,7 @@ func parseHead(p []byte) (h head, err error) {
 		return h, fmt.Errorf("the answer is not HTTP/1.1: %s", excerpt(p[:len(p)-4]))
 	}
 	a.close = proto == "HTTP/1.0"
-	h.length = -1
+	h.length, h.most = -1, maxBody
 	for _, l := range lines[1:] {
 		name, value, _ := strings.Cut(l, ":")
 		value = strings.TrimSpace(value)
@@ -98,6 +104,8 @@ func parseHead(p []byte) (h head, err error) {
 			if h.length, err = strconv.Atoi(value); err != nil || h.length < 0 {
 				return h, fmt.Errorf("the answer's Content-Length is %q", value)
 			}
+		case "content-type":
+			h.kind, _, _ = strings.Cut(strings.ToLower(value), ";")
 		case "transfer-encoding":
 			h.chunked = strings.EqualFold(value, "chunked")
 		case "connection":
@@ -122,15 +130,15 @@ func (h *head) take(p []byte, n int) (answer, int, error) {
 	body := p[n:]
 	switch {
 	case h.chunked:
-		b, k, err := parseChunks(body)
+		b, k, err := parseChunks(body, h.most)
 		if err != nil || k == 0 {
 			return a, 0, err
 		}
 		a.body = b
 		return a, n + k, nil
 	case h.length >= 0:
-		if h.length > maxBody {
-			return a, 0, fmt.Errorf("the body of the answer has %d bytes, at most %d are read", h.length, maxBody)
+		if h.length > h.most {
+			return a, 0, fmt.Errorf("the body of the answer has %d bytes, at most %d are read", h.length, h.most)
 		}
 		if len(body) < h.length {
 			return a, 0, nil
@@ -144,38 +152,52 @@ func (h *head) take(p []byte, n int) (answer, int, error) {
 	return a, len(p), nil
 }
 
-// parseChunks reads a chunked body (RFC 9112, section 7.1) without trailers; n 0: more is needed.
-func parseChunks(p []byte) (body []byte, n int, err error) {
+// parseChunks reads a chunked body without trailers of at most most bytes; n 0: more is needed.
+func parseChunks(p []byte, most int) (body []byte, n int, err error) {
 	for {
-		eol := bytes.Index(p[n:], []byte("\r\n"))
-		if eol < 0 {
-			if len(p)-n > 1024 {
-				return nil, 0, errors.New("a chunk of the answer has no size line")
-			}
-			return nil, 0, nil
+		data, k, err := parseChunk(p[n:], most-len(body))
+		if err != nil || k == 0 {
+			return nil, 0, err
 		}
-		text, _, _ := strings.Cut(string(p[n:n+eol]), ";")
-		size, err := strconv.ParseUint(strings.TrimSpace(text), 16, 31)
-		if err != nil {
-			return nil, 0, fmt.Errorf("a chunk of the answer has the size %q", text)
-		}
-		if len(body)+int(size) > maxBody {
-			return nil, 0, fmt.Errorf("the body of the answer has more than %d bytes", maxBody)
-		}
-		n += eol + 2
-		if len(p)-n < int(size)+2 {
-			return nil, 0, nil
-		}
-		body = append(body, p[n:n+int(size)]...)
-		n += int(size) + 2
-		if size == 0 {
+		if n += k; len(data) == 0 {
 			return body, n, nil
 		}
+		body = append(body, data...)
 	}
 }
 
+// parseChunk reads a chunk (RFC 9112, section 7.1), a part of p, of at most most bytes; the last one has none. n 0: more is needed.
+func parseChunk(p []byte, most int) (data []byte, n int, err error) {
+	eol := bytes.Index(p[:min(len(p), maxSizeLine)], []byte("\r\n"))
+	if eol < 0 {
+		if len(p) >= maxSizeLine {
+			return nil, 0, errors.New("a chunk of the answer has no size line")
+		}
+		return nil, 0, nil
+	}
+	text, _, _ := bytes.Cut(p[:eol], []byte{';'})
+	size, err := strconv.ParseUint(string(bytes.TrimSpace(text)), 16, 31)
+	if err != nil {
+		return nil, 0, fmt.Errorf("a chunk of the answer has the size %q", text)
+	}
+	if int(size) > most {
+		return nil, 0, fmt.Errorf("a chunk of the answer has %d bytes, at most %d are read there", size, most)
+	}
+	n = eol + 2
+	if len(p)-n < int(size)+2 {
+		return nil, 0, nil
+	}
+	data = p[n : n+int(size)]
+	if n += int(size); p[n] != '\r' || p[n+1] != '\n' {
+		return nil, 0, fmt.Errorf("a chunk of the answer of %d bytes does not end behind them", size)
+	}
+	return data, n + 2, nil
+}
+
+const maxSizeLine = 1 << 10
+
 // readNegotiation is the token of a negotiate answer (wire contract, section 2.2).
-func readNegotiation(body []byte) (token string, err error) {
+func readNegotiation(body []byte, transport string) (token string, err error) {
 	var m struct {
 		Error           string `json:"error"`
 		URL             string `json:"url"`
@@ -196,10 +218,10 @@ func readNegotiation(body []byte) (token string, err error) {
 	}
 	offered := len(m.Available) == 0
 	for _, t := range m.Available {
-		offered = offered || t.Transport == "WebSockets"
+		offered = offered || t.Transport == transport
 	}
 	if !offered {
-		return "", errors.New("the server does not offer WebSockets")
+		return "", fmt.Errorf("the server does not offer %s", transport)
 	}
 	if m.ConnectionToken != "" {
 		return m.ConnectionToken, nil

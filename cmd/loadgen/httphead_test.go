@@ -23,7 +23,7 @@ func TestParseAnswer(t *testing.T) {
 		{"no length", "HTTP/1.1 200 OK\r\n\r\n{}", answer{}, "", 0, "neither Content-Length nor chunks"},
 		{"wrong length", "HTTP/1.1 200 OK\r\nContent-Length: -1\r\n\r\n", answer{}, "", 0, `Content-Length is "-1"`},
 		{"long body", "HTTP/1.1 200 OK\r\nContent-Length: 99999999\r\n\r\n", answer{}, "", 0, "at most 65536"},
-		{"long chunk", "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nfffff\r\n", answer{}, "", 0, "more than 65536"},
+		{"long chunk", "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nfffff\r\n", answer{}, "", 0, "at most 65536"},
 		{"wrong chunk", "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n", answer{}, "", 0, `the size "zz"`},
 		{"endless chunk size", "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n" + strings.Repeat("0", 2000), answer{}, "", 0, "no size line"},
 		{"no HTTP", "hello\r\n\r\n", answer{}, "", 0, "not HTTP/1.1"},
@@ -72,13 +72,13 @@ func TestReadNegotiation(t *testing.T) {
 		`{"connectionId":"a","connectionToken":"b","availableTransports":[{"transport":"WebSockets"}]}`: "b",
 		`{"connectionId":"a"}`: "a",
 	} {
-		if got, err := readNegotiation([]byte(body)); err != nil || got != want {
+		if got, err := readNegotiation([]byte(body), "WebSockets"); err != nil || got != want {
 			t.Errorf("%s: %q, %v; want %q", body, got, err, want)
 		}
 	}
 	for _, body := range []string{``, `{}`, `{"error":"x","connectionId":"a"}`, `{"url":"http://x","connectionId":"a"}`,
 		`{"connectionId":"a","availableTransports":[{"transport":"ServerSentEvents"}]}`} {
-		if got, err := readNegotiation([]byte(body)); err == nil {
+		if got, err := readNegotiation([]byte(body), "WebSockets"); err == nil {
 			t.Errorf("%s: %q, want an error", body, got)
 		}
 	}

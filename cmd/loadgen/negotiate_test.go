@@ -101,7 +101,7 @@ func TestPlantedTokens(t *testing.T) {
 	}
 	t.Run("unchecked", func(t *testing.T) {
 		t.Parallel()
-		l := loadgen(t, nil, "negotiate", "-check=false", "-n=2", "-warmup=0", "-duration=200ms", "-max-duplicates=0", newFakeServer(t, behaviour{}).url)
+		l := loadgen(t, nil, "negotiate", "-check=false", "-n=2", "-warmup=0", "-duration=200ms", "-max-duplicates=0", newFakeServer(t, behaviour{token: func(int64) string { return "one" }}).url)
 		l.want(t, exitGood)
 		l.contains(t, "(counted only)")
 	})

@@ -40,6 +40,7 @@ type options struct {
 	dialers     int
 	sources     int
 	protocol    string
+	transport   string
 	skip        bool // negotiate
 	token       string
 	headers     headers
@@ -96,7 +97,7 @@ func (h *headers) Set(s string) error {
 
 // defaults depend on the scenario.
 func defaults(s scenario) options {
-	o := options{scenario: s, n: 100, size: payloadMin, procs: 1, protocol: jsonName, ping: 15 * time.Second}
+	o := options{scenario: s, n: 100, size: payloadMin, procs: 1, protocol: jsonName, transport: webSockets, ping: 15 * time.Second}
 	switch s {
 	case idle, storm:
 		o.n = 1000
@@ -135,6 +136,9 @@ func (o *options) flagSet() *flag.FlagSet {
 		fs.BoolVar(&o.skip, "skip-negotiate", false, "open the WebSocket without negotiating")
 		fs.StringVar(&o.protocol, "protocol", o.protocol, "hub protocol, json or messagepack")
 		fs.DurationVar(&o.ping, "ping", o.ping, "interval of the client's pings")
+	}
+	if s.listens() {
+		fs.StringVar(&o.transport, "transport", o.transport, "websockets, sse (server-sent events) or polling; with the latter two what is sent goes out in POSTs, on 8 further connections for each loop")
 	}
 	fs.StringVar(&o.token, "token", "", "bearer token: goes into the Authorization header")
 	fs.Var(&o.headers, "header", "`'Name: value'` that goes with negotiate and upgrade; may be repeated")
@@ -312,6 +316,14 @@ func (o *options) validate() error {
 	if o.protocol != jsonName && o.protocol != messagePack {
 		bad("-protocol is %q: %s or %s is expected", o.protocol, jsonName, messagePack)
 	}
+	switch {
+	case transportNames[o.transport] == "":
+		bad("-transport is %q: %s, %s or %s is expected", o.transport, webSockets, serverSentEvents, longPolling)
+	case o.transport != webSockets && o.skip:
+		bad("-skip-negotiate is for %s: -transport %s needs a connection token", webSockets, o.transport)
+	case o.transport == serverSentEvents && o.protocol == messagePack:
+		bad("-transport %s carries text: -protocol %s is expected", serverSentEvents, jsonName)
+	}
 	if strings.ContainsAny(o.token, "\r\n ") {
 		bad("-token has spaces or line ends: the bare token is expected")
 	}
@@ -390,11 +402,15 @@ func (o *options) fits() error {
 	if !ok || o.procs < 1 || o.n < 1 {
 		return nil
 	}
-	need := uint64((o.n+o.procs-1)/o.procs + descriptorsKept + 2*o.dialers)
+	kept := descriptorsKept + 2*o.dialers
+	if o.transport != webSockets {
+		kept += postersOf * o.loopCount()
+	}
+	need := uint64((o.n+o.procs-1)/o.procs + kept)
 	if need <= limit {
 		return nil
 	}
-	room := int64(limit) - descriptorsKept - 2*int64(o.dialers)
+	room := int64(limit) - int64(kept)
 	if room < 1 {
 		return fmt.Errorf("a process may open %d files here, but %d are needed: raise the limit with ulimit -n, or lower -dialers", limit, need)
 	}

@@ -100,7 +100,7 @@ func (s *shard) call(at int64) {
 	}
 	s.pace.turn++
 	c := s.senders[s.pace.turn%len(s.senders)]
-	if c.conn.Buffered() > unsentMax {
+	if c.unsent() > unsentMax {
 		s.tally.Errors.add("not sent: the server does not read", "a call was due while 256 KiB of earlier ones waited on its connection", 1)
 		return
 	}

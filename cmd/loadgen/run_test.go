@@ -137,6 +137,26 @@ func TestScenarios(t *testing.T) {
 		}},
 	}
 	for _, c := range slices.Clone(cases) {
+		if scenario(c.args[0]).listens() && !slices.Contains(c.args, "-skip-negotiate") {
+			plain := c
+			if plain.b.fragment { // which is about WebSockets
+				plain.check = nil
+			}
+			for _, transport := range []string{serverSentEvents, longPolling} {
+				c := plain
+				c.name += ", " + transport
+				c.args = append([]string{c.args[0], "-transport=" + transport}, c.args[1:]...)
+				c.b.split = c.b.pretty
+				if transport == longPolling && c.args[0] == string(idle) { // who polls does not ping
+					c.check = func(t *testing.T, r *result, s *fakeServer) {
+						if r.Ready != 20 || s.pings != 0 {
+							t.Errorf("%d ready, %d pings", r.Ready, s.pings)
+						}
+					}
+				}
+				cases = append(cases, c)
+			}
+		}
 		switch c.args[0] {
 		case "echo", "broadcast", "group", "churn": // all that is said in them
 			c.args = append([]string{c.args[0], "-protocol=messagepack"}, c.args[1:]...)
@@ -241,6 +261,9 @@ func TestFailures(t *testing.T) {
 		return fmt.Sprintf("HTTP/1.1 %d X\r\nContent-Length: %d\r\n\r\n%s", status, len(text), text)
 	}
 	echo := []string{"echo", "-n=3", "-duration=300ms", "-warmup=0", "-drain=200ms"}
+	events := append(slices.Clone(echo), "-transport=sse")
+	polls := append(slices.Clone(echo), "-transport=polling")
+	const stream = "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n3\r\n:\r\n\r\n"
 	cases := []struct {
 		name string
 		b    behaviour
@@ -268,6 +291,25 @@ func TestFailures(t *testing.T) {
 		{"broadcast refused", behaviour{refuse: "no rights"}, []string{"broadcast", "-n=3", "-rate=100", "-duration=20s", "-warmup=0", "-drain=100ms"}, exitFailed, []string{"nothing but errors", "no rights"}},
 		{"echo of something else", behaviour{echo: func(string) string { return `"nonsense"` }}, echo, exitFailed, []string{"payload: not what was sent", "nonsense"}},
 		{"echo of a number", behaviour{echo: func(string) string { return `42` }}, echo, exitFailed, []string{"the payload is no string"}},
+		{"negotiate without event streams", behaviour{negotiate: write(body(200, `{"connectionId":"a","availableTransports":[{"transport":"LongPolling"}]}`))}, events, exitFailed, []string{"does not offer ServerSentEvents"}},
+		{"events 404", behaviour{listen: body(404, "ServerSentEvents transport not supported")}, events, exitFailed, []string{"upgrade: HTTP 404", "not supported"}},
+		{"events of another type", behaviour{listen: body(200, "{}")}, events, exitFailed, []string{"upgrade: no event stream"}},
+		{"events without chunks", behaviour{listen: "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\n"}, events, exitFailed, []string{"chunks false"}},
+		{"events that end", behaviour{listen: stream + "0\r\n\r\n"}, events, exitFailed, []string{"the server closed the connection", "the server ended the event stream"}},
+		{"events that break off", behaviour{listen: stream + "5\r\nab"}, events, exitFailed, []string{"the server ended TCP in step handshake"}},
+		{"events in faulty chunks", behaviour{listen: stream + "-5\r\nabcde\r\n"}, events, exitFailed, []string{"events: protocol error", `the size "-5"`}},
+		{"a chunk longer than its size", behaviour{listen: stream + "2\r\nabcde\r\n"}, events, exitFailed, []string{"does not end behind them"}},
+		{"an event that is none of SignalR", behaviour{listen: stream + "c\r\nevent: x\r\n\r\n\r\n"}, events, exitFailed, []string{`an event has the line "event: x"`}},
+		{"events, handshake refused", behaviour{handshake: `{"error":"no"}`}, events, exitFailed, []string{"handshake: refused"}},
+		{"events, hub closes", behaviour{closeRecord: `{"type":7,"error":"not today"}`}, events, exitFailed, []string{"the hub closed the connection", "not today"}},
+		{"POST 404", behaviour{post: body(404, "No Connection with that ID")}, events, exitFailed, []string{"post: HTTP 404"}},
+		{"POST without an answer", behaviour{post: " "}, events, exitFailed, []string{"post: the server ended TCP"}},
+		{"POST answered with garbage", behaviour{post: "SSH-2.0\r\n\r\n"}, polls, exitFailed, []string{"post: not HTTP"}},
+		{"poll 404", behaviour{listen: body(404, "No Connection with that ID")}, polls, exitFailed, []string{"poll: HTTP 404"}},
+		{"poll 204", behaviour{listen: "HTTP/1.1 204 No Content\r\n\r\n"}, polls, exitFailed, []string{"the server closed the connection", "status 204"}},
+		{"poll not kept alive", behaviour{listen: "HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"}, polls, exitFailed, []string{"poll: not kept alive"}},
+		{"poll with a part of a record", behaviour{listen: body(200, "{}")}, polls, exitFailed, []string{"hub: protocol error", "ends inside a record"}},
+		{"polls, hub closes", behaviour{closeRecord: `{"type":7,"error":"not today"}`}, polls, exitFailed, []string{"the hub closed the connection", "not today"}},
 		{"a broadcast that stalls", behaviour{fault: func(n int64) fault1 {
 			if n == 7 {
 				return faultDrop

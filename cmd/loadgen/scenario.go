@@ -36,6 +36,9 @@ func (s scenario) fansOut() bool { return s == broadcast || s == group || s == s
 // answers says that calls are made of which each has one answer, or one delivery for each receiver: some can be lost.
 func (s scenario) answers() bool { return s == echo || s == negotiate || s.fansOut() }
 
+// listens says that connections are made once and kept, so that they can have any transport.
+func (s scenario) listens() bool { return s == idle || s == echo || s.fansOut() }
+
 // ramps says that the connections are made before the measurement begins.
 func (s scenario) ramps() bool { return s != churn }
 

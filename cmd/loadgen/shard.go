@@ -29,12 +29,21 @@ type shard struct { // loop, but for what is constant
 
 	ticking atomic.Bool // any goroutine (atomic): a tick of the pacer waits to run
 
+	posters []*poster // constant: of the transports without a WebSocket
+	polls   alike     // answers to polls
+
 	text  []byte // scratch: hub records
 	frame []byte // scratch: a WebSocket frame
 }
 
 func newShard(w *worker, l *engine.Loop) *shard {
 	s := &shard{worker: w, loop: l, index: l.Index(), tally: &tally{}, members: make([]int64, max(w.opts.groups, 1))}
+	s.polls.most = maxMessage
+	if w.opts.transport != webSockets {
+		for range postersOf {
+			s.posters = append(s.posters, newPoster(s))
+		}
+	}
 	if w.opts.closedFanOut() {
 		s.seen = newTides(w.opts)
 	}

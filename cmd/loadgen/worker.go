@@ -418,6 +418,9 @@ func (w *worker) close() {
 		for _, c := range append(slices.Clone(s.clients), s.senders...) { // most senders are both; the second leave does nothing
 			c.leave(false)
 		}
+		for _, p := range s.posters {
+			p.end()
+		}
 	})
 	ctx, cancel := context.WithTimeout(context.Background(), closeTime)
 	defer cancel()
