@@ -261,8 +261,8 @@ func TestFailures(t *testing.T) {
 		return fmt.Sprintf("HTTP/1.1 %d X\r\nContent-Length: %d\r\n\r\n%s", status, len(text), text)
 	}
 	echo := []string{"echo", "-n=3", "-duration=300ms", "-warmup=0", "-drain=200ms"}
-	events := append(slices.Clone(echo), "-transport=sse")
-	polls := append(slices.Clone(echo), "-transport=polling")
+	events := slices.Clip(append(slices.Clone(echo), "-transport=sse"))
+	polls := slices.Clip(append(slices.Clone(echo), "-transport=polling"))
 	const stream = "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n3\r\n:\r\n\r\n"
 	cases := []struct {
 		name string
