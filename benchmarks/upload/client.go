@@ -64,16 +64,22 @@ func newUploader(addr, protocol string, item int) (*uploader, error) {
 	if err != nil {
 		return nil, err
 	}
-	u := &uploader{nc: nc, packed: protocol == messagePack, item: make([]byte, item)}
-	for i := range u.item {
-		u.item[i] = byte(rand.Uint32())
-	}
+	u := newSender(nc, protocol, item)
 	call := []byte(`{"type":1,"invocationId":"1","target":"Take","arguments":[],"streamIds":["2"]}` + "\x1e")
 	if u.packed {
 		call = []byte("\x0f\x96\x01\x80\xa11\xa4Take\x90\x91\xa12")
 		call[0] = byte(len(call) - 1)
 	}
 	return u, u.write(call)
+}
+
+// newSender is an uploader whose upload has begun.
+func newSender(nc net.Conn, protocol string, item int) *uploader {
+	u := &uploader{nc: nc, packed: protocol == messagePack, item: make([]byte, item)}
+	for i := range u.item {
+		u.item[i] = byte(rand.Uint32())
+	}
+	return u
 }
 
 // write sends records in one frame. Its mask is 0, which costs the client nothing and the server as much as another.

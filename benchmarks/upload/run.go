@@ -8,7 +8,6 @@ import (
 	"runtime"
 	"runtime/debug"
 	"runtime/metrics"
-	"slices"
 	"sync"
 	"time"
 
@@ -64,45 +63,15 @@ type result struct {
 	lost           bool
 	ahead          int64 // most bytes that the client had sent and the hub had not taken
 	heap, resident memory
-	quiet, busy    latencies
+
+	quiet latencies // nobody uploads
+	sunk  latencies // the upload goes to the sink
+	busy  latencies // it goes to the server
 }
 
 type memory struct{ before, most uint64 }
 
 func (m memory) growth() uint64 { return max(m.most, m.before) - m.before }
-
-// latencies are those of one kind of phase, phase by phase: one that the machine disturbs does not count for more than another.
-type latencies struct {
-	calls  int
-	phases map[float64][]time.Duration // by percentile
-}
-
-// percentiles are what is looked at.
-var percentiles = []float64{50, 99}
-
-// add takes the calls of one phase, which it sorts.
-func (l *latencies) add(calls []time.Duration) {
-	if len(calls) == 0 {
-		return
-	}
-	if l.phases == nil {
-		l.phases = map[float64][]time.Duration{}
-	}
-	l.calls += len(calls)
-	slices.Sort(calls)
-	for _, p := range percentiles {
-		l.phases[p] = append(l.phases[p], calls[int(float64(len(calls)-1)*p/100)])
-	}
-}
-
-// at is the median over the phases of a percentile.
-func (l *latencies) at(percent float64) time.Duration {
-	s := slices.Sorted(slices.Values(l.phases[percent]))
-	if len(s) == 0 {
-		return 0
-	}
-	return s[len(s)/2]
-}
 
 // run makes one upload.
 func run(ctx context.Context, cfg config) (r *result, err error) {
@@ -137,8 +106,20 @@ func run(ctx context.Context, cfg config) (r *result, err error) {
 	defer func() { _ = other.nc.Close() }()
 	unblock := context.AfterFunc(ctx, func() { _, _ = up.nc.Close(), other.nc.Close() })
 	defer unblock()
+	drain, err := newSink(cfg)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, drain.close()) }()
+	aside, err := drain.connect()
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = aside.nc.Close() }()
+	unblockSink := context.AfterFunc(ctx, func() { _ = aside.nc.Close() })
+	defer unblockSink()
 	r = &result{cfg: cfg}
-	if err := r.measure(ctx, hub, up, other); err != nil {
+	if err := r.measure(ctx, other, target{hub, up}, target{drain.hub, aside}); err != nil {
 		if ctx.Err() != nil {
 			err = context.Cause(ctx)
 		}
@@ -147,11 +128,19 @@ func run(ctx context.Context, cfg config) (r *result, err error) {
 	return r, nil
 }
 
-func (r *result) measure(ctx context.Context, hub *slow, up *uploader, other *caller) error {
+// target is where an upload goes.
+type target struct {
+	hub *slow
+	up  *uploader
+}
+
+func (r *result) measure(ctx context.Context, other *caller, server, sunk target) error {
 	total := int64(r.cfg.size) * mib / int64(r.cfg.item)
 	first := int64(warmUp / r.cfg.item)
-	if err := up.send(first); err != nil {
-		return err
+	for _, to := range []target{server, sunk} {
+		if err := to.up.send(first); err != nil {
+			return err
+		}
 	}
 	for range 1000 {
 		if _, err := other.call(); err != nil {
@@ -163,74 +152,83 @@ func (r *result) measure(ctx context.Context, hub *slow, up *uploader, other *ca
 	r.heap.before, r.resident.before = heapBytes(), uint64(procfs.Resident())
 	watch, stop := context.WithCancel(ctx)
 	var watching sync.WaitGroup
-	watching.Go(func() { r.watch(watch, hub, up) })
+	watching.Go(func() { r.watch(watch, server) })
 	defer watching.Wait()
 	defer stop()
 
 	begin := time.Now()
 	part := max(int64(float64(r.cfg.rate)*mib*r.cfg.phase.Seconds())/int64(r.cfg.item), 1)
-	for left := total - first; left > 0; left -= part {
-		calls = calls[:0]
-		for end := time.Now().Add(r.cfg.phase / 4); time.Now().Before(end); {
-			d, err := other.call()
-			if err != nil {
+	sunkPart := max(part/4, 1)
+	for left, phase := total-first, 0; left > 0; left, phase = left-part, phase+1 {
+		rest := func() error { return r.rest(other, calls) }
+		sink := func() error { return during(ctx, other, sunk, min(sunkPart, left), calls, &r.sunk) }
+		if phase%2 == 1 {
+			rest, sink = sink, rest // so that neither is always the one behind the upload
+		}
+		for _, f := range []func() error{rest, sink} {
+			if err := f(); err != nil {
 				return err
 			}
-			calls = note(calls, d)
 		}
-		r.quiet.add(calls)
-		calls = calls[:0]
-		sent := make(chan error, 1)
-		go func() { sent <- up.send(min(part, left)) }()
-		var err error
-		for done := false; !done || err == nil && hub.taken.Load() < up.sent.Load(); { // while anything waits, in the kernel or here, the upload is under way
-			d, failed := other.call()
-			if failed != nil {
-				_ = up.nc.Close()
-				if !done {
-					<-sent
-				}
-				return failed
-			}
-			calls = note(calls, d)
-			if failed := ctx.Err(); failed != nil {
-				_ = up.nc.Close()
-				if !done {
-					<-sent
-				}
-				return failed
-			}
-			select {
-			case err = <-sent:
-				done = true
-			default:
-			}
-		}
-		r.busy.add(calls)
-		if err != nil {
+		if err := during(ctx, other, server, min(part, left), calls, &r.busy); err != nil {
 			return err
 		}
 	}
-	if err := up.finish(total); err != nil {
+	if err := server.up.finish(total); err != nil {
 		return err
 	}
 	r.took, r.items = time.Since(begin), total
-	r.lost = hub.taken.Load() != total*int64(r.cfg.item) || hub.sum.Load() != up.sum.Load()
+	r.lost = server.hub.taken.Load() != total*int64(r.cfg.item) || server.hub.sum.Load() != server.up.sum.Load()
 	return nil
 }
 
-// mostCalls are the calls of one phase that are kept. It bounds what the measure itself takes.
-const mostCalls = 1 << 18
-
-func note(calls []time.Duration, d time.Duration) []time.Duration {
-	if len(calls) == mostCalls {
-		return calls
+// rest notes the other client's calls while nobody uploads. calls is its scratch.
+func (r *result) rest(other *caller, calls []time.Duration) error {
+	calls = calls[:0]
+	for end := time.Now().Add(r.cfg.phase / 4); time.Now().Before(end); {
+		d, err := other.call()
+		if err != nil {
+			return err
+		}
+		calls = note(calls, d)
 	}
-	return append(calls, d)
+	r.quiet.add(calls)
+	return nil
+}
+
+// during notes the other client's calls while items are uploaded, until the method has taken all: while anything waits, in the kernel or here, the upload is under way.
+func during(ctx context.Context, other *caller, to target, items int64, calls []time.Duration, into *latencies) error {
+	calls = calls[:0]
+	sent := make(chan error, 1)
+	go func() { sent <- to.up.send(items) }()
+	for done := false; !done || to.hub.taken.Load() < to.up.sent.Load(); {
+		d, err := other.call()
+		if err == nil {
+			err = ctx.Err()
+		}
+		if err != nil {
+			_ = to.up.nc.Close()
+			if !done {
+				<-sent
+			}
+			return err
+		}
+		calls = note(calls, d)
+		select {
+		case err := <-sent:
+			if err != nil {
+				return err
+			}
+			done = true
+		default:
+		}
+	}
+	into.add(calls)
+	return nil
 }
 
 // watch looks at memory until ctx ends.
-func (r *result) watch(ctx context.Context, hub *slow, up *uploader) {
+func (r *result) watch(ctx context.Context, to target) {
 	tick := time.NewTicker(5 * time.Millisecond)
 	defer tick.Stop()
 	for {
@@ -239,8 +237,8 @@ func (r *result) watch(ctx context.Context, hub *slow, up *uploader) {
 			return
 		case <-tick.C:
 		}
-		taken := hub.taken.Load() // first: it only grows
-		r.ahead = max(r.ahead, up.sent.Load()-taken)
+		taken := to.hub.taken.Load() // first: it only grows
+		r.ahead = max(r.ahead, to.up.sent.Load()-taken)
 		r.heap.most = max(r.heap.most, heapBytes())
 		r.resident.most = max(r.resident.most, uint64(procfs.Resident()))
 	}
@@ -259,15 +257,14 @@ func (r *result) print(w io.Writer) {
 	fmt.Fprintf(w, "heap              %.1f MiB before, at most %.1f MiB\n", float64(r.heap.before)/mib, float64(r.heap.most)/mib)
 	fmt.Fprintf(w, "resident memory   %.1f MiB before, at most %.1f MiB\n", float64(r.resident.before)/mib, float64(r.resident.most)/mib)
 	for _, p := range percentiles {
-		q, b := r.quiet.at(p), r.busy.at(p)
-		fmt.Fprintf(w, "other client p%.0f  %v at rest, %v under the upload (%+.1f %%)\n", p, q.Round(100*time.Nanosecond), b.Round(100*time.Nanosecond), worse(q, b))
+		q, k, b := r.quiet.at(p), r.sunk.at(p), r.busy.at(p)
+		fmt.Fprintf(w, "other client p%.0f  %v at rest, %v under an upload to the sink (%+.1f %%), %v under the upload to the server (%+.1f %%; %+.1f %% of the sink's)\n",
+			p, tenths(q), tenths(k), worse(q, k), tenths(b), worse(q, b), worse(k, b))
 	}
-	fmt.Fprintf(w, "calls             %d at rest, %d under the upload\n", r.quiet.calls, r.busy.calls)
+	fmt.Fprintf(w, "calls             %d at rest, %d under the sink's, %d under the server's; medians of %d phases\n", r.quiet.calls, r.sunk.calls, r.busy.calls, len(r.busy.phases[percentiles[0]]))
 }
 
-func worse(quiet, busy time.Duration) float64 {
-	return (float64(busy)/float64(max(quiet, 1)) - 1) * 100
-}
+func tenths(d time.Duration) time.Duration { return d.Round(100 * time.Nanosecond) }
 
 // verdict is an error that says all that is not as it must be.
 func (r *result) verdict() error {
@@ -286,8 +283,8 @@ func (r *result) verdict() error {
 	}
 	if r.cfg.latency > 0 {
 		for _, p := range percentiles {
-			if w := worse(r.quiet.at(p), r.busy.at(p)); w > float64(r.cfg.latency) {
-				errs = append(errs, fmt.Errorf("the other client's latency (percentile %.0f) is %.1f %% worse under the upload: want at most %d", p, w, r.cfg.latency))
+			if w := worse(max(r.quiet.at(p), r.sunk.at(p)), r.busy.at(p)); w > float64(r.cfg.latency) {
+				errs = append(errs, fmt.Errorf("the other client's latency (percentile %.0f) is %.1f %% worse under the upload than at rest and under one to the sink: want at most %d", p, w, r.cfg.latency))
 			}
 		}
 	}

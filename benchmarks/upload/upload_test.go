@@ -34,7 +34,7 @@ func TestUpload(t *testing.T) {
 			if err := r.verdict(); err != nil {
 				t.Error(err)
 			}
-			if r.items != int64(cfg.size)*mib/int64(cfg.item) || r.quiet.calls == 0 || r.busy.calls == 0 || r.heap.most == 0 {
+			if r.items != int64(cfg.size)*mib/int64(cfg.item) || r.quiet.calls == 0 || r.sunk.calls == 0 || r.busy.calls == 0 || r.heap.most == 0 {
 				t.Errorf("%+v: want all items, and calls at rest and under the upload", r)
 			}
 		})
@@ -47,6 +47,7 @@ func TestVerdict(t *testing.T) {
 	good := func() *result {
 		r := &result{cfg: config{latency: 10}, ahead: mib, heap: memory{1, 2}, resident: memory{3, 4}}
 		r.quiet.add([]time.Duration{100, 100})
+		r.sunk.add([]time.Duration{90, 90})
 		r.busy.add([]time.Duration{109, 109})
 		return r
 	}
