@@ -49,6 +49,9 @@ type Config struct {
 	// ClientResults is how many calls of hub methods may wait for a client's answer (InvokeClient), all clients together; over it InvokeClient fails with
 	// ErrTooManyQuestions, so that clients that do not answer cannot take the workers from the others. Each that waits holds a goroutine, about 10 KB. Default 64 x Workers.
 	ClientResults int
+	// MaxDeparted is how many connections that have ended may wait for a worker, most for their disconnected event, which happens when all workers block. Over it new connections, and
+	// negotiate, are answered with 503, so that clients that come and go cannot fill memory. About 1 KB each, and the head of its request unless HubOptions.DropRequest is set. Default 65,536.
+	MaxDeparted int
 	// SendQueue is how many bytes of sends and joins may wait for one event loop; over it they fail with ErrSendQueueFull, so that a sender that is faster than the
 	// loops cannot fill memory. A message to many counts in full at each loop. Default 64 MiB.
 	SendQueue int
@@ -174,6 +177,7 @@ func (c *Config) RegisterFlags(fs *flag.FlagSet) {
 	num(&c.Workers, "workers", "goroutines that run hub methods, at most (default 256)")
 	num(&c.WorkerQueue, "worker-queue", "calls that may wait for a worker (default 64 x workers)")
 	num(&c.ClientResults, "client-results", "calls of hub methods that may wait for a client's answer; over it asking fails (default 64 x workers)")
+	num(&c.MaxDeparted, "max-departed", "connections that have ended and wait for their disconnected event; over it new ones get 503 (default 65536)")
 	num(&c.SendQueue, "send-queue", "bytes of sends that may wait for one event loop; over it sends fail (default 64 MiB)")
 
 	num(&c.StatefulMemory, "stateful-memory", "bytes kept for clients with stateful reconnect, all together; over it those that are away are dropped (default 256 MiB)")
@@ -363,7 +367,7 @@ func (c *Config) prepare() error {
 		name  string
 		value int64
 	}{
-		{"Workers", int64(c.Workers)}, {"WorkerQueue", int64(c.WorkerQueue)}, {"ClientResults", int64(c.ClientResults)}, {"SendQueue", int64(c.SendQueue)}, {"StatefulMemory", int64(c.StatefulMemory)},
+		{"Workers", int64(c.Workers)}, {"WorkerQueue", int64(c.WorkerQueue)}, {"ClientResults", int64(c.ClientResults)}, {"MaxDeparted", int64(c.MaxDeparted)}, {"SendQueue", int64(c.SendQueue)}, {"StatefulMemory", int64(c.StatefulMemory)},
 		{"MaxParked", int64(c.MaxParked)}, {"AuthTimeout", int64(c.AuthTimeout)}, {"AuthCalls", int64(c.AuthCalls)}, {"AuthWaiting", int64(c.AuthWaiting)},
 		{"ParkedTimeout", int64(c.ParkedTimeout)},
 	} {

@@ -100,11 +100,11 @@ func TestBadConfig(t *testing.T) {
 	}{
 		{"several at once", func(c *spoke.Config) {
 			c.Workers = -1
-			c.ClientResults = -5
+			c.ClientResults, c.MaxDeparted = -5, -6
 			c.SendQueue = -2
 			c.AuthCalls = -4
 			c.MaxParked = -3
-		}, []string{"Workers is -1", "ClientResults is -5", "SendQueue is -2", "AuthCalls is -4", "MaxParked is -3"}},
+		}, []string{"Workers is -1", "ClientResults is -5", "MaxDeparted is -6", "SendQueue is -2", "AuthCalls is -4", "MaxParked is -3"}},
 		{"HTTP", func(c *spoke.Config) { c.HTTP.MaxHead = -2; c.HTTP.KeepAlive = -1 }, []string{"MaxHead", "KeepAlive"}},
 		{"backend", func(c *spoke.Config) { c.Engine.Backend = "kqueue" }, []string{"kqueue", "epoll"}},
 		{"loops", func(c *spoke.Config) { c.Engine.Loops = -1 }, []string{"Loops"}},

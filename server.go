@@ -72,6 +72,7 @@ func New(cfg Config) (*Server, error) {
 		Workers:        cfg.Workers,
 		WorkerQueue:    cfg.WorkerQueue,
 		ClientResults:  cfg.ClientResults,
+		MaxDeparted:    cfg.MaxDeparted,
 		SendQueue:      cfg.SendQueue,
 		StatefulMemory: cfg.StatefulMemory,
 		AppendHeader:   ws.AppendHeader,

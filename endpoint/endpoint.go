@@ -213,7 +213,7 @@ type Stats struct {
 	Parked      int64 // negotiated, waiting for a transport
 	Expired     int64 // negotiated, and nobody came in time
 	Refused     int64 // refused by Authenticate
-	Busy        int64 // answered with 503: too many are parked, or wait to be authenticated
+	Busy        int64 // answered with 503: too many are parked, wait to be authenticated, or wait for their disconnected event
 }
 
 // Stats may be called on any goroutine.

@@ -21,6 +21,9 @@ func (e *Endpoint) negotiate(r *http.Request) response {
 	if fault != "" {
 		return response{http.StatusOK, headerJSON, `{"error":"` + fault + `"}`}
 	}
+	if e.crowded() {
+		return overrun
+	}
 	stateful := asksStateful(query) && e.hub != nil && e.hub.OffersStateful()
 	k, err := e.set.registry.park(e, version == 0, stateful)
 	if err != nil {

@@ -55,6 +55,7 @@ var (
 	conflict   = text(http.StatusConflict, "")
 	crowded    = response{http.StatusServiceUnavailable, headerRetry, "too many requests of this connection wait to be read"}
 	tooEarly   = text(http.StatusRequestEntityTooLarge, "too much was sent before the connection has a transport: at most 65,536 bytes of one client may be, and 64 MiB of all")
+	overrun    = response{http.StatusServiceUnavailable, headerRetry, "too many connections that have ended wait for their disconnected event"}
 	stopping   = response{http.StatusServiceUnavailable, headerRetry, "the server is stopping"}
 	broken     = text(http.StatusBadRequest, "")
 	headerData = http.Header{

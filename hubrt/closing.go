@@ -65,6 +65,7 @@ func (c *Conn) Closed(r engine.CloseReason, err error) {
 	c.release()
 	c.forget()
 	c.depart()
+	c.lag()
 }
 
 // release lets go of all that an ended connection does not need.

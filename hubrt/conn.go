@@ -54,6 +54,7 @@ const (
 	flagPaused                       // the link is paused
 	flagRate                         // input waits for the rate limiter
 	flagFull                         // input waits for waiting calls to become fewer
+	flagDeparted                     // counted in Runtime.departed
 	flagSkip                         // for the length of one broadcast: leave this connection out
 )
 

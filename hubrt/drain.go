@@ -8,14 +8,17 @@ import (
 	"github.com/spokehub/spoke/engine"
 )
 
-var errDraining = errors.New("the server is shutting down")
+var (
+	errDraining = errors.New("the server is shutting down")
+	errGivenUp  = errors.New("the server has stopped before the event could run")
+)
 
 // drainStep is how often a loop drains some more of its connections.
 const drainStep = 20 * time.Millisecond
 
 // Drain ends all connections, spread evenly over spread. A connection whose turn has come refuses new calls, finishes those that it has, sends their
 // replies, and then a Close with permission to reconnect. New connections are ended at once. Drain returns when all connections, calls and hooks have
-// ended, or with ctx's error when that has.
+// ended, or with ctx's error when that has; then calls and events that have not begun do not begin any more.
 func (rt *Runtime) Drain(ctx context.Context, spread time.Duration) error {
 	rt.draining.Store(true)
 	for i := range rt.locals {
@@ -25,6 +28,7 @@ func (rt *Runtime) Drain(ctx context.Context, spread time.Duration) error {
 		select {
 		case <-rt.idle:
 		case <-ctx.Done():
+			rt.pool.giveUp()
 			return ctx.Err()
 		}
 	}

@@ -90,6 +90,7 @@ func (c *Conn) hook() {
 // hookDone takes a hook's answer.
 func (c *Conn) hookDone(k kind, err error) {
 	c.flags &^= flagHook | flagSubmitted
+	defer c.caughtUp()
 	if k == kindDisconnected {
 		c.flags &^= flagConnected // it has had its event
 		c.ended().failure = err
@@ -104,6 +105,8 @@ func (c *Conn) hookDone(k kind, err error) {
 	switch {
 	case c.state != stateOpen:
 		c.depart()
+	case err == errGivenUp: //nolint:errorlint // our own value
+		c.end(engine.Shutdown, nil, "", true)
 	case err != nil:
 		// Row L, and no permission to reconnect (wire contract, section 16); the disconnected event is skipped (trap 17).
 		c.end(engine.ConnectFailed, err, c.hub().closeText(err), false)

@@ -214,6 +214,7 @@ func (t *turn) Run(*engine.Loop) {
 	if !c.submit(true) && !c.is(flagTurn) {
 		c.hub().rt.pool.pass() // it has ended meanwhile; the next one may have its turn
 	}
+	c.caughtUp()
 	c.settle()
 }
 

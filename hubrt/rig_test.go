@@ -29,7 +29,7 @@ type rig struct {
 }
 
 type rigConfig struct {
-	loops, workers, queue, sends, results int
+	loops, workers, queue, sends, results, departed int
 }
 
 // bubble runs f with a rig in a bubble of its own, where time moves when everybody waits.
@@ -53,7 +53,7 @@ func newRig(t *testing.T, cfg rigConfig) *rig {
 	}
 	r := &rig{t: t, eng: eng, log: new(syncBuffer)}
 	r.rt = NewRuntime(RuntimeConfig{
-		Loops: eng.Loops(), Workers: cfg.workers, WorkerQueue: cfg.queue, SendQueue: cfg.sends, ClientResults: cfg.results,
+		Loops: eng.Loops(), Workers: cfg.workers, WorkerQueue: cfg.queue, SendQueue: cfg.sends, ClientResults: cfg.results, MaxDeparted: cfg.departed,
 		Logger: slog.New(slog.NewTextHandler(r.log, &slog.HandlerOptions{Level: slog.LevelDebug})),
 	})
 	return r

@@ -21,7 +21,10 @@ type RuntimeConfig struct {
 	// ClientResults is how many calls of hub methods may wait for a client's answer, all clients together; default 64 x Workers. Each holds its goroutine. Over it
 	// Target.Invoke fails with ErrTooManyQuestions, since workers that wait for clients could keep all others waiting.
 	ClientResults int
-	SendQueue     int // bytes of sends that wait for one loop; default 64 MiB; see ErrSendQueueFull
+	// MaxDeparted is how many connections may wait for the workers after their transport has gone, most for their disconnected event; default 65,536. Over it
+	// Runtime.Crowded asks for no more connections.
+	MaxDeparted int
+	SendQueue   int // bytes of sends that wait for one loop; default 64 MiB; see ErrSendQueueFull
 	// StatefulMemory is how many bytes all connections together may keep for stateful reconnect; default 256 MiB. A message to many counts once for each loop that keeps it.
 	// Over it the connections that have been away for longest are dropped, no other may be away, no client gets the agreement, and one that lets more than
 	// Options.StatefulBuffer wait is ended.
@@ -35,6 +38,7 @@ const (
 	defaultWorkers     = 256
 	defaultWorkerQueue = 64 // times Workers
 	defaultResults     = 64 // times Workers: all calls that may wait for a worker may ask
+	defaultDeparted    = 65_536
 	defaultSendQueue   = 64 << 20
 
 	defaultStatefulMemory = 256 << 20
@@ -67,6 +71,9 @@ type Runtime struct {
 	questions      atomic.Int64 // of all hubs, that wait for a client's answer
 
 	questionsRefused, questionsExpired atomic.Int64
+
+	departed      atomic.Int64 // connections with flagDeparted
+	eventsDropped atomic.Int64
 }
 
 // local is a loop's own scratch space and counters.
@@ -101,6 +108,9 @@ func NewRuntime(cfg RuntimeConfig) *Runtime {
 	}
 	if cfg.ClientResults <= 0 {
 		cfg.ClientResults = defaultResults * cfg.Workers
+	}
+	if cfg.MaxDeparted <= 0 {
+		cfg.MaxDeparted = defaultDeparted
 	}
 	if cfg.SendQueue <= 0 {
 		cfg.SendQueue = defaultSendQueue

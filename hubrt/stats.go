@@ -5,6 +5,10 @@ import "sync/atomic"
 // Stats are counters since the start, and gauges. They are read one after the other, so together they are no exact snapshot.
 type Stats struct {
 	Connections int64 // now, from Open until the connection and its hooks have ended
+	// Departed are, of these, those whose transport has gone and that wait for a worker, most for their disconnected event. See RuntimeConfig.MaxDeparted.
+	Departed      int64
+	EventsDropped int64 // connected and disconnected events that have not run because a Drain was given up
+
 	Handshakes  int64 // accepted
 	MessagesIn  int64 // hub messages, without handshakes
 	Calls       int64 // run
@@ -45,10 +49,12 @@ type counters struct {
 func (rt *Runtime) Stats() Stats {
 	s := Stats{
 		Connections:  rt.connections.Load(),
+		Departed:     rt.departed.Load(),
 		Published:    rt.published.Load(),
 		SendsRefused: rt.refused.Load(),
 		Questions:    rt.questions.Load(),
 
+		EventsDropped:    rt.eventsDropped.Load(),
 		QuestionsRefused: rt.questionsRefused.Load(),
 		QuestionsExpired: rt.questionsExpired.Load(),
 

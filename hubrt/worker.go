@@ -28,6 +28,7 @@ type pool struct {
 	ticks    uint32      // under mu: of the reaper
 	reaper   *time.Timer // under mu; nil while nobody is idle
 	stopping bool        // under mu
+	givenUp  bool        // under mu: what has not begun does not begin any more
 	stopped  chan struct{}
 }
 
@@ -57,7 +58,7 @@ func (p *pool) submit(job *call, turn bool) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	switch {
-	case p.stopping:
+	case p.stopping, p.givenUp:
 		p.rt.begin()
 		p.drop(job)
 		return true
@@ -111,14 +112,32 @@ func (p *pool) begun() {
 	}
 }
 
-// drop is for jobs that come after the end; nobody is told, as the loops have ended too.
+// drop is for jobs that do not run, since the server stops. No client is told of its calls, as its connection ends; an event is told to have failed.
 func (p *pool) drop(job *call) {
+	if job.kind != kindCall {
+		p.rt.eventsDropped.Add(1)
+		job.err = errGivenUp
+		job.conn.shard.loop.Post(job)
+		p.rt.done()
+		return
+	}
 	for k := job; k != nil; k = k.next {
-		if k.kind == kindCall {
-			p.rt.callsWaiting.Add(-1)
-		}
+		p.rt.callsWaiting.Add(-1)
 	}
 	p.rt.done()
+}
+
+// giveUp drops what has not begun, and what comes later.
+func (p *pool) giveUp() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.givenUp = true
+	for job, ok := p.queue.pop(); ok; job, ok = p.queue.pop() {
+		p.drop(job)
+	}
+	for c, ok := p.turns.pop(); ok; c, ok = p.turns.pop() {
+		c.shard.loop.Post((*turn)(c)) // drops what it has
+	}
 }
 
 // start makes a worker, which is counted already. Under mu.
@@ -183,7 +202,9 @@ func (p *pool) runOne(w *worker, k *call) {
 			p.rt.callsRunning.Add(-1)
 		}
 		w.job = k.pass() // k is the loop's once it is posted
-		s.loop.Post(k)
+		if !s.loop.Post(k) {
+			k.orphaned()
+		}
 	}()
 	k.work(&w.args)
 	finished = true
