@@ -56,6 +56,21 @@ func TestLinks(t *testing.T) {
 	}
 }
 
+// TestDeployDocument: docs/deploy.md shows the files of examples/deploy as they are.
+func TestDeployDocument(t *testing.T) {
+	t.Parallel()
+	files, err := filepath.Glob("examples/deploy/*")
+	if err != nil || len(files) < 4 {
+		t.Fatalf("%q, %v", files, err)
+	}
+	doc := readFile(t, "docs/deploy.md")
+	for _, file := range files {
+		if !strings.Contains(doc, "\n"+readFile(t, file)+"```\n") {
+			t.Errorf("docs/deploy.md does not show %s as it is", file)
+		}
+	}
+}
+
 func readFile(t *testing.T, name string) string {
 	t.Helper()
 	b, err := os.ReadFile(name)
