@@ -153,7 +153,7 @@ func testPauseUnderLoadTLS(t *testing.T, w *world) {
 		},
 		eof: func(c *Conn) { close(done); c.Close(PeerClosed, nil) },
 	}).open)
-	all := numbers(64 << 20)
+	all := numbers(24 << 20)
 	send(t, p, all[:4])
 	r := await(t, refs, "the first bytes")
 	var sent atomic.Int64
