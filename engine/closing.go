@@ -63,8 +63,9 @@ func (c *Conn) bury() {
 	l.deadlines[c.slot] = 0
 	l.dead = append(l.dead, c)
 	l.open--
-	l.counters.open.Add(-1)
 	l.counters.closed[min(c.reason, reasonCount-1)].Add(1)
+	l.publish() // before it is not open any more: see Stats
+	l.counters.open.Add(-1)
 }
 
 // finishClose goes on with a Close when everything that was queued has left.

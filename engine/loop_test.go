@@ -13,6 +13,7 @@ var loopClauses = []clause{
 	{name: "loop/tasks of a goroutine run in order", run: testPostOrder},
 	{name: "loop/deadline", run: testDeadline},
 	{name: "loop/counters", run: testCounters},
+	{name: "loop/last bytes", run: testLastBytes},
 }
 
 func testPostOrder(t *testing.T, w *world) {
@@ -71,11 +72,22 @@ func testCounters(t *testing.T, w *world) {
 	}
 	_ = p.Close()
 	await(t, ends, "the close")
-	for _, l := range w.Loops() {
-		on(t, l, l.publish)
-	}
 	s := w.Stats()
 	if s.Open != 0 || s.Accepted != 1 || s.BytesIn != 100 || s.BytesOut != 100 || s.Closed[PeerClosed] != 1 {
+		t.Errorf("counted: %+v", s)
+	}
+}
+
+// testLastBytes looks at the counters as soon as a connection is not open any more: its bytes and its end are in them.
+func testLastBytes(t *testing.T, w *world) {
+	seen := make(chan Stats, 1)
+	h := &probe{data: func(c *Conn, p []byte) int {
+		c.Reset(Refused, nil)
+		seen <- w.Stats()
+		return len(p)
+	}}
+	send(t, w.connect(h.open), []byte("0123456789"))
+	if s := await(t, seen, "the end"); s.Open != 0 || s.BytesIn != 10 || s.Closed[Refused] != 1 {
 		t.Errorf("counted: %+v", s)
 	}
 }

@@ -5,8 +5,8 @@ import (
 	"time"
 )
 
-// Stats is a snapshot of counters, summed over the loops. Busy loops publish their byte counts every 64 iterations, others
-// before they sleep.
+// Stats is a snapshot of counters, summed over the loops. Busy loops publish their byte counts every 64 iterations and when a connection
+// ends, others before they sleep. What a connection that is not in Open any more has read and written, and its end, are counted.
 type Stats struct {
 	Open, Accepted, AcceptErrors, FDExhausted int64
 	BytesIn, BytesOut                         int64
@@ -33,7 +33,7 @@ type counters struct {
 
 // Stats may be called on any goroutine.
 func (e *Engine) Stats() Stats {
-	var s Stats
+	var s Stats // Open is read first: see bury
 	for _, l := range e.loops {
 		k := &l.counters
 		s.Open += k.open.Load()
