@@ -70,7 +70,7 @@ func p99Millis(r *loadResult) float64 { return float64(r.percentile(99)) / 1e6 }
 // workerEcho is the method of spoked's hub /bench that returns its argument like Echo, but on a worker. The others have Echo.
 const workerEcho = "EchoByWorker"
 
-var idleNote = "Spoke runs with `" + strings.Join(idleArgs, " ") + "` and the URL has `?user=second-{n}`: each connection has a user id of its own, limits and a group. Peers are held in one round."
+var idleNote = "Spoke runs with `" + strings.Join(idleArgs, " ") + "` and the URL has `?user=second-{n}`: each connection has a user id of its own, limits and a group. The limit runs with `" + strings.Join(limitIdleArgs, " ") + "`: it and the servers of SignalR send pings and read them, gws, gorilla and nbio only read them. Peers are held in one round."
 
 // The figures of issue 4, in its order.
 var experiments = []experiment{
@@ -145,7 +145,7 @@ var experiments = []experiment{
 		parts: []part{
 			{name: "idle-memory", title: "idle connection, in one group: RSS slope up to 18,000, after a garbage collection that gives free memory back", unit: "B", bars: []bar{{limit: 500}}, note: idleNote},
 			{name: "idle-memory-raw", title: "the same without asking for a collection", unit: "B"},
-			{name: "idle-cpu", title: "CPU at 18,000 idle connections with 15 s pings", unit: "cores", bars: []bar{{limit: 0.01}}},
+			{name: "idle-cpu", title: "CPU at 18,000 idle connections with 15 s pings", unit: "cores", bars: []bar{{limit: 0.01}}, note: idleNote},
 		},
 		servers: func(s *server) bool { return s.name != coalesceName && s.protocol != centrifuge },
 	},

@@ -39,13 +39,20 @@ func (b *bench) crowd(s *server, name string, n int) load {
 // idleArgs switch on what a connection of Spoke may have, a user id and limits, and that it gives back its HTTP request.
 var idleArgs = []string{"-dev-users", "-rate-messages=1000", "-rate-bytes=1000000", "-drop-request"}
 
+// limitIdleArgs have the limit ping its connections as a SignalR server does. So it is the floor of all that Spoke does for them; the other
+// servers of raw frames read the clients' pings alone, which is half of it.
+var limitIdleArgs = []string{"-ping=15s"}
+
 func (b *bench) idle(ctx context.Context, s *server) ([]sample, string, error) {
 	first, second := b.scaled(firstCrowd, 100), b.scaled(secondCrowd, 400)
 	l := b.crowd(s, crowdNames[1], second)
 	command := l.describe()
 	var extra []string
-	if s.ours {
+	switch {
+	case s.ours:
 		extra = idleArgs
+	case s.name == limitName:
+		extra = limitIdleArgs
 	}
 	srv, err := b.serve(ctx, s, extra...)
 	if err != nil {
