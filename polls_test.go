@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"math/rand/v2"
@@ -48,6 +49,8 @@ type requests struct {
 	next    int          // the number that comes next
 	dropped int          // polls given up: what was in their answers may be lost
 	gaps    int
+	polls   int           // answered with something
+	away    time.Duration // how long the way to the server and back may take: the client waits for up to so long before it polls again
 }
 
 // on serves hubs in each of the ways in which requests may come in, and hands each to f with clients for it.
@@ -204,6 +207,7 @@ func (r *requests) take(records string) error {
 		}
 	}
 	r.next = first + n
+	r.polls++
 	return nil
 }
 
@@ -211,6 +215,9 @@ func (r *requests) take(records string) error {
 func (r *requests) run(rng *rand.Rand, last *atomic.Int64) error {
 	for last.Load() == 0 || r.next <= int(last.Load()) {
 		var err error
+		if r.away > 0 {
+			time.Sleep(time.Duration(rng.Int64N(int64(r.away))))
+		}
 		switch client := []*http.Client{r.client, r.fresh}[rng.IntN(2)]; {
 		case last.Load() > 0 || rng.IntN(10) < 7: // at the end none is given up, so that it is heard
 			err = r.once(client)
@@ -321,14 +328,15 @@ func (r *requests) two() error {
 	return r.take(o.got)
 }
 
-// broadcast sends numbered messages, a hundred a second, for that long, and then says which was the last; more follow, so that the end is heard.
+// broadcast sends numbered messages, a hundred a second, for that long, and then says which was the last; more follow, so that the end is heard. One that is late is sent all the same.
 func broadcast(t *testing.T, hub *spoke.Hub, length time.Duration, padding string, last *atomic.Int64) (stop func()) {
 	quit := make(chan struct{})
 	var done sync.WaitGroup
 	done.Go(func() {
 		tick := time.NewTicker(10 * time.Millisecond)
 		defer tick.Stop()
-		end := time.Now().Add(length)
+		begun := time.Now()
+		end := begun.Add(length)
 		for n := 0; ; n++ {
 			if err := hub.Clients().All().Send("n", n, padding); err != nil {
 				t.Error(err)
@@ -336,10 +344,17 @@ func broadcast(t *testing.T, hub *spoke.Hub, length time.Duration, padding strin
 			if n > 0 && last.Load() == 0 && time.Now().After(end) {
 				last.Store(int64(n))
 			}
+			for due := begun.Add(time.Duration(n+1) * 10 * time.Millisecond); time.Now().Before(due); {
+				select {
+				case <-tick.C:
+				case <-quit:
+					return
+				}
+			}
 			select {
-			case <-tick.C:
 			case <-quit:
 				return
+			default:
 			}
 		}
 	})
@@ -380,6 +395,9 @@ func TestPollsDroppedAndOverlapped(t *testing.T) {
 				}
 				clients[i] = r
 				r.careful = i%2 == 0 && r.addr != ""
+				if count > 100 { // so many on one machine share its processors with the server
+					r.away = 250 * time.Millisecond
+				}
 				begun = true
 				ready.Done()
 				<-begin
@@ -387,24 +405,32 @@ func TestPollsDroppedAndOverlapped(t *testing.T) {
 					t.Errorf("client %d: %v", i, err)
 					return
 				}
-				if err := r.delete(); err != nil {
+				err = r.delete()
+				if errors.Is(err, context.DeadlineExceeded) { // net/http's client gives a request a pooled connection that it is about to end for another one's sake
+					err = r.delete()
+				}
+				if err != nil {
 					t.Errorf("client %d: %v", i, err)
 				}
 			})
 		}
 		ready.Wait()
+		begun := time.Now()
 		stop := broadcast(t, hub, length, "", &last)
 		close(begin)
 		all.Wait()
 		stop()
-		drops, gaps := 0, 0
+		took := time.Since(begun)
+		drops, gaps, polls := 0, 0, 0
 		for _, r := range clients {
 			if r != nil {
 				drops += r.dropped
 				gaps += r.gaps
+				polls += r.polls
 			}
 		}
-		t.Logf("%d clients, %d messages, %d polls given up, %d of them with an answer on its way", count, last.Load(), drops, gaps)
+		t.Logf("%d clients, %d messages in %.1f s, %.0f deliveries a second in %d answers to polls, %d polls given up, %d of them with an answer on its way",
+			count, last.Load()+1, took.Seconds(), float64(last.Load()+1)*float64(count)/took.Seconds(), polls, drops, gaps)
 	})
 }
 

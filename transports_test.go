@@ -18,8 +18,14 @@ import (
 // mounted serves s with net/http, TLS and HTTP/2, until the test ends.
 func mounted(t *testing.T, s *spoke.Server) (url string, client *http.Client) {
 	t.Helper()
+	return mountedAs(t, s, true)
+}
+
+// mountedAs is mounted with or without HTTP/2.
+func mountedAs(t *testing.T, s *spoke.Server, h2 bool) (url string, client *http.Client) {
+	t.Helper()
 	srv := httptest.NewUnstartedServer(s)
-	srv.EnableHTTP2 = true
+	srv.EnableHTTP2 = h2
 	srv.StartTLS()
 	t.Cleanup(srv.Close)
 	return srv.URL, srv.Client()

@@ -81,22 +81,51 @@ func (e *Endpoint) relayPoll(w http.ResponseWriter, r *http.Request, v verdict, 
 	}
 	select {
 	case a := <-p:
-		header := headerPoll
-		if a.Data {
-			header = headerData
+		if e.writeAnswer(w, ctl, a) {
+			q.here(nil, func() { q.polled().Close(engine.SendTimeout, nil) })
 		}
-		var body bytes.Buffer
-		for _, f := range a.Frames {
-			body.Write(f.Bytes())
-		}
-		_ = ctl.SetWriteDeadline(time.Now().Add(e.set.cfg.SendTimeout))
-		response{a.Status, header, body.String()}.write(w)
-		_ = ctl.Flush()
-		_ = ctl.SetWriteDeadline(time.Time{})
 	case <-r.Context().Done():
 		q.here(nil, func() { q.polled().Gone(p) })
 	}
 }
+
+// writeAnswer writes the answer to a poll, in pieces that each have the time of Config.SendTimeout. slow: the client did not take one in time, and what was in the answer is lost, so that the
+// connection is to end (wire contract, section 6).
+func (e *Endpoint) writeAnswer(w http.ResponseWriter, ctl *http.ResponseController, a longpoll.Answer) (slow bool) {
+	length := 0
+	for _, f := range a.Frames {
+		length += f.Len()
+	}
+	response{status: a.Status, header: pollHeader(a)}.head(w, length)
+	var err error
+	var began time.Time
+	flush := func(p []byte) {
+		began = time.Now()
+		_ = ctl.SetWriteDeadline(began.Add(e.set.cfg.SendTimeout)) // not every writer can, and then the server's own timeouts hold
+		if _, err = w.Write(p); err == nil {
+			err = ctl.Flush()
+		}
+	}
+	piece := make([]byte, 0, min(length, maxWritten))
+	for _, f := range a.Frames {
+		for rest := f.Bytes(); len(rest) > 0 && err == nil; {
+			n := copy(piece[len(piece):cap(piece)], rest)
+			piece, rest = piece[:len(piece)+n], rest[n:]
+			if len(piece) == cap(piece) {
+				flush(piece)
+				piece = piece[:0]
+			}
+		}
+	}
+	if err == nil {
+		flush(piece)
+	}
+	_ = ctl.SetWriteDeadline(time.Time{})
+	return err != nil && !errors.Is(err, http.ErrNotSupported) && time.Since(began) >= e.set.cfg.SendTimeout
+}
+
+// maxWritten is about how many bytes of an answer are written at a time.
+const maxWritten = 32 << 10
 
 // maxPiece is how many bytes of a body are read at a time.
 const maxPiece = 64 << 10

@@ -35,16 +35,21 @@ func empty(status int) response { return response{status: status} }
 func (r response) to(x *http1.Exchange) { x.Reply(r.status, r.header, []byte(r.body)) }
 
 func (r response) write(w http.ResponseWriter) {
+	r.head(w, len(r.body))
+	_, _ = w.Write([]byte(r.body)) // the client may have gone: nothing left to do
+}
+
+// head writes all but the body, which has length bytes.
+func (r response) head(w http.ResponseWriter, length int) {
 	h := w.Header()
 	h["Content-Type"] = nil // net/http would guess one
 	for k, v := range r.header {
 		h[k] = v
 	}
 	if r.status != http.StatusNoContent {
-		h["Content-Length"] = []string{strconv.Itoa(len(r.body))} // net/http sets it for short bodies only
+		h["Content-Length"] = []string{strconv.Itoa(length)} // net/http sets it for short bodies only
 	}
 	w.WriteHeader(r.status)
-	_, _ = w.Write([]byte(r.body)) // the client may have gone: nothing left to do
 }
 
 // The answers of the transports that are made of requests (wire contract, sections 6 and 7).

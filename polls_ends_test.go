@@ -1,0 +1,246 @@
+package spoke_test
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/spokehub/spoke"
+	"github.com/spokehub/spoke/internal/hubtest"
+)
+
+// connected opens a polled connection that has had the answer to its handshake.
+func connected(t *testing.T, url string, client, fresh *http.Client) *requests {
+	t.Helper()
+	r, err := openRequests(t, url, client, fresh)
+	if err == nil {
+		_, err = r.poll(context.Background(), client)
+	}
+	if err == nil {
+		err = r.post(shakeHands)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.wantPoll(200, "{}\x1e")
+	return r
+}
+
+// wantPoll polls, and wants that answer.
+func (r *requests) wantPoll(status int, body string) {
+	r.t.Helper()
+	if got := r.pollNow(r.client); got != fmt.Sprintf("%d %q", status, body) {
+		r.t.Fatalf("a poll was answered with %s, want %d %q", got, status, body)
+	}
+}
+
+// pollNow is a poll, whatever its answer is.
+func (r *requests) pollNow(client *http.Client) string {
+	ctx, cancel := context.WithTimeout(context.Background(), hubtest.Timeout)
+	defer cancel()
+	req, err := http.NewRequestWithContext(ctx, "GET", r.url, nil)
+	if err != nil {
+		return err.Error()
+	}
+	res, err := client.Do(req)
+	if err != nil {
+		return err.Error()
+	}
+	defer res.Body.Close()
+	b, err := io.ReadAll(res.Body)
+	if err != nil {
+		return err.Error()
+	}
+	return fmt.Sprintf("%d %q", res.StatusCode, b)
+}
+
+const unknownID = "404 \"No Connection with that ID\""
+
+// TestPollEnds: how polls and their connections end, in each of the ways in which requests may come in, HTTP/2 included (wire contract, sections 6 and 7).
+func TestPollEnds(t *testing.T) {
+	left := make(chan string, 16)
+	mapHubs := func(s *spoke.Server) *spoke.Hub {
+		h := mapHub(t, s, "/h", nil, func(o *spoke.HubOptions) {
+			o.PollTimeout = time.Second
+			o.DisconnectedMiddleware = []spoke.DisconnectedMiddleware{func(next func(*spoke.Context, error) error) func(*spoke.Context, error) error {
+				return func(c *spoke.Context, cause error) error {
+					left <- c.ConnectionID()
+					return next(c, cause)
+				}
+			}}
+		})
+		for name, f := range map[string]any{
+			"Abort": func(c *spoke.Context) { c.Abort() },
+			"ID":    func(c *spoke.Context) string { return c.ConnectionID() },
+		} {
+			if err := h.Handle(name, f); err != nil {
+				t.Fatal(err)
+			}
+		}
+		return h
+	}
+	onEachServer(t, mapHubs, func(t *testing.T, hub *spoke.Hub, url string, client, fresh *http.Client) {
+		// id is the public id, which the hub's event will say.
+		id := func(r *requests) string {
+			if err := r.post("{\"type\":1,\"invocationId\":\"1\",\"target\":\"ID\",\"arguments\":[]}\x1e"); err != nil {
+				t.Fatal(err)
+			}
+			_, rest, _ := strings.Cut(r.pollNow(client), `result\":\"`)
+			id, _, _ := strings.Cut(rest, `\"`)
+			return id
+		}
+		gone := func(r *requests, id string) {
+			t.Helper()
+			select {
+			case got := <-left:
+				if got != id {
+					t.Errorf("%s has left, want %s", got, id)
+				}
+			case <-time.After(hubtest.Timeout):
+				t.Fatal("the hub does not hear of the end")
+			}
+			got := ""
+			for range 3 { // after a DELETE the hub is heard for as long as its end takes
+				if got = r.pollNow(client); got == unknownID {
+					return
+				}
+			}
+			t.Errorf("a poll after the end was answered with %s", got)
+		}
+
+		t.Run("nothing to say", func(t *testing.T) {
+			r := connected(t, url, client, fresh)
+			who := id(r)
+			began := time.Now()
+			r.wantPoll(200, "")
+			if d := time.Since(began); d < 900*time.Millisecond {
+				t.Errorf("after %v", d)
+			}
+			if err := hub.Clients().Client(who).Send("m", 1); err != nil {
+				t.Fatal(err)
+			}
+			r.wantPoll(200, "{\"type\":1,\"target\":\"m\",\"arguments\":[1]}\x1e")
+			if err := r.delete(); err != nil {
+				t.Fatal(err)
+			}
+			gone(r, who)
+		})
+		t.Run("the hub ends it", func(t *testing.T) {
+			r := connected(t, url, client, fresh)
+			who := id(r)
+			if err := r.post("{\"type\":1,\"target\":\"Abort\",\"arguments\":[]}\x1e"); err != nil {
+				t.Fatal(err)
+			}
+			r.wantPoll(200, "{\"type\":7}\x1e")
+			r.wantPoll(204, "")
+			gone(r, who)
+		})
+		t.Run("the hub ends it while a poll waits", func(t *testing.T) {
+			r := connected(t, url, client, fresh)
+			who := id(r)
+			answer := make(chan string, 1)
+			go func() { answer <- r.pollNow(fresh) }()
+			if err := r.post("{\"type\":1,\"target\":\"Abort\",\"arguments\":[]}\x1e"); err != nil {
+				t.Fatal(err)
+			}
+			if got := <-answer; got != "200 \"{\\\"type\\\":7}\\x1e\"" {
+				t.Errorf("the poll that waited was answered with %s", got)
+			}
+			r.wantPoll(204, "")
+			gone(r, who)
+		})
+		t.Run("DELETE while a poll waits", func(t *testing.T) {
+			r := connected(t, url, client, fresh)
+			who := id(r)
+			answer := make(chan string, 1)
+			go func() { answer <- r.pollNow(fresh) }()
+			if err := r.delete(); err != nil {
+				t.Fatal(err)
+			}
+			switch got := <-answer; got { // the DELETE may have been the first of the two to come
+			case "200 \"{\\\"type\\\":7,\\\"allowReconnect\\\":true}\\x1e\"", "204 \"\"", unknownID:
+			default:
+				t.Errorf("the poll that waited was answered with %s", got)
+			}
+			gone(r, who)
+			if err := r.delete(); err == nil || !strings.Contains(err.Error(), "404") {
+				t.Errorf("a second DELETE: %v", err)
+			}
+		})
+		t.Run("the client's Close", func(t *testing.T) {
+			r := connected(t, url, client, fresh)
+			who := id(r)
+			if err := r.post("{\"type\":7}\x1e"); err != nil {
+				t.Fatal(err)
+			}
+			r.wantPoll(200, "{\"type\":7}\x1e")
+			r.wantPoll(204, "")
+			gone(r, who)
+		})
+		t.Run("replaced", func(t *testing.T) {
+			r := connected(t, url, client, fresh)
+			who := id(r)
+			answers := make(chan string, 2)
+			for _, c := range []*http.Client{client, fresh} { // whichever comes first is replaced
+				go func() { answers <- r.pollNow(c) }()
+			}
+			got := <-answers
+			if got != "204 \"\"" {
+				t.Errorf("the poll that was replaced was answered with %s", got)
+			}
+			if got := <-answers; got != "200 \"\"" {
+				t.Errorf("the other one was answered with %s", got)
+			}
+			if err := r.delete(); err != nil {
+				t.Fatal(err)
+			}
+			gone(r, who)
+		})
+	})
+}
+
+// TestPollNotTaken: a client that does not take the answer to its poll has lost what is in it, and so its connection (wire contract, section 6).
+func TestPollNotTaken(t *testing.T) {
+	t.Parallel()
+	for _, version := range []string{"HTTP/1.1", "HTTP/2"} {
+		t.Run(version, func(t *testing.T) {
+			t.Parallel()
+			cfg := spoke.Config{Drain: -1, ParkedTimeout: time.Minute} // longer than the test waits
+			cfg.Engine.SendTimeout = time.Second
+			s, err := spoke.New(cfg)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer func() {
+				if err := s.Shutdown(context.Background()); err != nil {
+					t.Error(err)
+				}
+			}()
+			hub := mapHub(t, s, "/h", nil)
+			url, client := mountedAs(t, s, version == "HTTP/2")
+			r := connected(t, url, client, client)
+			const piece = 1 << 20
+			for range 40 { // more than the kernel, or the window of HTTP/2, takes
+				if err := hub.Clients().All().Send("m", strings.Repeat("x", piece)); err != nil {
+					t.Fatal(err)
+				}
+			}
+			res, err := client.Get(r.url)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer res.Body.Close()
+			if res.StatusCode != 200 || res.ContentLength < 40*piece {
+				t.Fatalf("the poll was answered with %s and %d bytes", res.Status, res.ContentLength)
+			}
+			waitFor(t, "the end of the connection", func() bool { return s.Stats().Hubs.Connections == 0 })
+			if got := r.pollNow(client); got != unknownID {
+				t.Errorf("a poll after the end was answered with %s", got)
+			}
+		})
+	}
+}
