@@ -27,6 +27,7 @@ const (
 	voidEnd      = `","result":null}` + "\x1e"
 	sendBegin    = `{"type":1,"target":"message","arguments":[`
 	sendEnd      = "]}\x1e"
+	pingRecord   = `{"type":6}` + "\x1e"
 )
 
 // records handles the hub records of one WebSocket message.
@@ -52,7 +53,13 @@ func (s *server) records(fd int32, c *conn, p []byte) {
 func (s *server) record(fd int32, c *conn, p []byte) {
 	rest, ok := cut(p, callBegin)
 	if !ok {
-		if text := string(p); text != `{"type":6}` && text != `{"type":7}` {
+		switch string(p) {
+		case `{"type":6}`:
+			if s.pings {
+				s.out = append(appendHeader(s.out, 0x81, len(pingRecord)), pingRecord...)
+			}
+		case `{"type":7}`:
+		default:
 			s.unknown(fd, p)
 		}
 		return

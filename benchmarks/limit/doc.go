@@ -9,11 +9,12 @@
 //     to one read leave in one write(2);
 //   - a broadcast is one frame, built once, and one write(2) of it per socket. With -coalesce the broadcasts of one turn of the
 //     loop are joined and each socket gets one write(2) of all of them: the floor of a server that does so;
-//   - with -ping each connection gets a ping at that interval, one write(2), spread over the interval: the floor of the keep-alive.
+//   - with -pings each ping of a client is answered by one, in one write(2): the floor of the keep-alive of SignalR where server and client
+//     ping at one interval. The socket is in the caches, and the answer carries TCP's acknowledgement.
 //
 // It is no SignalR server. It answers negotiate and the hub handshake so that loadgen runs against it unchanged, then it
 // compares bytes with what loadgen sends in JSON or MessagePack: Echo, Broadcast, Join and Publish written in exactly that way, ping, close.
 // Whatever else comes, a socket that does not take a whole write, or a second Join, ends the connection with a line on standard
-// error, so that a figure cannot come from a run that was not served. Without -ping it looks at no clock; it keeps no limits and
-// knows no user. It must only be reached by loadgen.
+// error, so that a figure cannot come from a run that was not served. It looks at no clock, keeps no limits and knows no user, and
+// never pings of its own accord. It must only be reached by loadgen.
 package main

@@ -33,7 +33,13 @@ func (s *server) packedRecords(fd int32, c *conn, p []byte) {
 func (s *server) packedRecord(fd int32, c *conn, p []byte) {
 	rest, ok := cut(p, packedCall)
 	if !ok {
-		if text := string(p); text != packedPing && text != packedGoodbye {
+		switch string(p) {
+		case packedPing:
+			if s.pings {
+				s.out = append(append(appendHeader(s.out, 0x82, 1+len(packedPing)), byte(len(packedPing))), packedPing...)
+			}
+		case packedGoodbye:
+		default:
 			s.unknown(fd, p)
 		}
 		return

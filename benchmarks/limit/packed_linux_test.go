@@ -63,6 +63,10 @@ func TestPacked(t *testing.T) {
 			t.Errorf("%s: got\n% x, want\n% x", tt.name, got, want)
 		}
 	}
+	s.pings = true
+	if got := feed(packed(t, []any{6})); string(got) != "\x82\x03\x02\x91\x06" {
+		t.Errorf("a ping was answered by %q", got)
+	}
 	for name, p := range map[string][]byte{
 		"cut record":      maskedBinary([]byte{9, 0x96}),
 		"no length":       maskedBinary([]byte{0x80}),

@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"io"
 	"net/netip"
-	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -31,7 +30,7 @@ type server struct {
 	epoll, listener int
 	wake            int // an eventfd that ends the loop; for tests
 	coalesce        bool
-	pings           pings
+	pings           bool // a ping is answered by one
 	log             io.Writer
 
 	conns  []conn // by descriptor, as many as there may be; pages that no connection has touched take no memory
@@ -51,19 +50,15 @@ const (
 	maxFiles   = 1 << 20
 )
 
-func newServer(at netip.AddrPort, coalesce bool, ping time.Duration, log io.Writer) (*server, error) {
-	s := &server{epoll: -1, wake: -1, listener: -1, coalesce: coalesce, log: log, groups: map[string]*room{}, in: make([]byte, readBuffer)}
+func newServer(at netip.AddrPort, coalesce, pings bool, log io.Writer) (*server, error) {
+	s := &server{epoll: -1, wake: -1, coalesce: coalesce, pings: pings, log: log, groups: map[string]*room{}, in: make([]byte, readBuffer)}
 	var files unix.Rlimit
 	if err := unix.Getrlimit(unix.RLIMIT_NOFILE, &files); err != nil {
 		return nil, fmt.Errorf("getrlimit: %w", err)
 	}
 	s.conns = make([]conn, min(files.Cur, maxFiles))
 	var err error
-	if s.pings, err = newPings(ping); err != nil {
-		return nil, err
-	}
 	if s.listener, err = listen(at); err != nil {
-		s.close()
 		return nil, err
 	}
 	if s.epoll, err = unix.EpollCreate1(unix.EPOLL_CLOEXEC); err == nil {
@@ -74,9 +69,6 @@ func newServer(at netip.AddrPort, coalesce bool, ping time.Duration, log io.Writ
 	}
 	if err == nil {
 		err = watch(s.epoll, s.wake, unix.EPOLLIN)
-	}
-	if err == nil && s.pings.clock >= 0 {
-		err = watch(s.epoll, s.pings.clock, unix.EPOLLIN)
 	}
 	if err != nil {
 		s.close()
@@ -96,7 +88,7 @@ func (s *server) close() {
 			_ = unix.Close(fd)
 		}
 	}
-	for _, fd := range []int{s.wake, s.epoll, s.listener, s.pings.clock} {
+	for _, fd := range []int{s.wake, s.epoll, s.listener} {
 		if fd >= 0 {
 			_ = unix.Close(fd)
 		}
@@ -114,8 +106,6 @@ func (s *server) serve() error {
 		}
 		for i := range events[:n] {
 			switch fd := events[i].Fd; int(fd) {
-			case s.pings.clock:
-				s.ping()
 			case s.listener:
 				if err := s.accept(); err != nil {
 					return err

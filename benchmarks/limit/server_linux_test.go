@@ -19,14 +19,13 @@ import (
 // start runs a server for the length of a test. What it logs can be read after stop.
 func start(t *testing.T, coalesce bool) (addr string, log *bytes.Buffer, stop func()) {
 	t.Helper()
-	return startPinging(t, coalesce, 0)
+	return startWith(t, coalesce, false)
 }
 
-// startPinging runs one that pings.
-func startPinging(t *testing.T, coalesce bool, ping time.Duration) (addr string, log *bytes.Buffer, stop func()) {
+func startWith(t *testing.T, coalesce, pings bool) (addr string, log *bytes.Buffer, stop func()) {
 	t.Helper()
 	log = new(bytes.Buffer)
-	s, err := newServer(netip.MustParseAddrPort("127.0.0.1:0"), coalesce, ping, log)
+	s, err := newServer(netip.MustParseAddrPort("127.0.0.1:0"), coalesce, pings, log)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -364,7 +363,7 @@ func TestSlowReader(t *testing.T) {
 func TestAddress(t *testing.T) {
 	t.Parallel()
 	for _, addr := range []string{"", "localhost:1", "[::1]:0", "127.0.0.1:99999"} {
-		if err := run(addr, false, 0); err == nil {
+		if err := run(addr, false, false); err == nil {
 			t.Errorf("%q was accepted", addr)
 		}
 	}
@@ -373,7 +372,7 @@ func TestAddress(t *testing.T) {
 // TestAllocations: nothing is allocated for a message. Not parallel: AllocsPerRun counts the whole process.
 func TestAllocations(t *testing.T) {
 	for _, coalesce := range []bool{false, true} {
-		s, err := newServer(netip.MustParseAddrPort("127.0.0.1:0"), coalesce, 0, io.Discard)
+		s, err := newServer(netip.MustParseAddrPort("127.0.0.1:0"), coalesce, false, io.Discard)
 		if err != nil {
 			t.Fatal(err)
 		}
