@@ -8,6 +8,7 @@ import (
 	"io"
 	"net"
 	"runtime/debug"
+	"time"
 )
 
 const (
@@ -53,6 +54,7 @@ type handshake struct {
 
 	started    bool // there is a goroutine
 	place      place
+	since      time.Time // when it began to wait for its client
 	prev, next *handshake
 }
 
@@ -141,6 +143,15 @@ func (h *handshake) OnEOF(c *Conn) {
 // OnDeadline implements Handler.
 func (h *handshake) OnDeadline(c *Conn, _ uint32) {
 	c.Reset(TLSHandshakeTimeout, fmt.Errorf("engine: no TLS handshake within %v", h.by.cfg.HandshakeTimeout))
+}
+
+// displace ends a handshake that has lost its place to another. Under the pool's mu.
+func (h *handshake) displace() {
+	h.loop.Post(TaskFunc(func(*Loop) {
+		if c := h.ref.Conn(); c != nil && h.step != succeeded {
+			c.Reset(TLSHandshakeTimeout, fmt.Errorf("engine: %d TLS handshakes are under way, and this one has waited for its client for more than %v", h.by.cfg.Handshakes, handshakeGrace))
+		}
+	})) // false: the loop has ended, and the connection before it
 }
 
 // OnDrain implements Handler.

@@ -1,6 +1,12 @@
 package engine
 
-import "sync"
+import (
+	"sync"
+	"time"
+)
+
+// handshakeGrace is how long a handshake that waits for its client keeps its place when others want it. The next part of an ordinary client comes after one round trip.
+const handshakeGrace = time.Second
 
 // handshakePool says which handshakes are under way and which of these compute. // any goroutine
 type handshakePool struct {
@@ -10,8 +16,9 @@ type handshakePool struct {
 	mu    sync.Mutex
 	begun int // under mu: under way
 	busy  int // under mu: that compute
-	// A ring of those that wait for their turn, first come first served: one that ends while it waits leaves at once, so that the ring has no more than there are.
-	queue handshake // under mu: next and prev only
+	// Rings, of which next and prev alone are used. One that ends leaves its ring at once, so that they have no more than there are.
+	queue   handshake // under mu: those that wait for their turn, first come first served
+	clients handshake // under mu: those that wait for their client, the longest first
 }
 
 // place is where a handshake is in its pool. // under handshakePool.mu
@@ -27,14 +34,21 @@ const (
 func (p *handshakePool) init(limit, computing int) {
 	p.max, p.computing = limit, computing
 	p.queue.next, p.queue.prev = &p.queue, &p.queue
+	p.clients.next, p.clients.prev = &p.clients, &p.clients
 }
 
-// enter begins a handshake, now or when it is its turn; false: there are too many.
+// enter begins a handshake, now or when it is its turn; false: there are too many. One that has waited for its client for longer than handshakeGrace makes room, so
+// that clients that stop in the middle do not keep others out until their time is over.
 func (p *handshakePool) enter(h *handshake) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.begun >= p.max {
-		return false
+		slow := p.clients.next
+		if slow == &p.clients || time.Since(slow.since) < handshakeGrace {
+			return false
+		}
+		p.left(slow)
+		slow.displace()
 	}
 	p.begun++
 	p.ready(h)
@@ -46,6 +60,7 @@ func (p *handshakePool) resume(h *handshake) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if h.place == waiting {
+		unlink(h)
 		p.ready(h)
 	}
 }
@@ -58,9 +73,14 @@ func (p *handshakePool) ready(h *handshake) {
 		return
 	}
 	h.place = queued
-	last := p.queue.prev
-	h.prev, h.next = last, &p.queue
-	last.next, p.queue.prev = h, h
+	link(&p.queue, h)
+}
+
+// link puts h at the end of a ring. Under mu.
+func link(ring, h *handshake) {
+	last := ring.prev
+	h.prev, h.next = last, ring
+	last.next, ring.prev = h, h
 }
 
 // grant lets h compute. Under mu.
@@ -74,8 +94,8 @@ func (p *handshakePool) grant(h *handshake) {
 	go h.run()
 }
 
-// unlink takes h out of the queue. Under mu.
-func (p *handshakePool) unlink(h *handshake) {
+// unlink takes h out of its ring. Under mu.
+func unlink(h *handshake) {
 	h.prev.next, h.next.prev = h.next, h.prev
 	h.prev, h.next = nil, nil
 }
@@ -83,7 +103,7 @@ func (p *handshakePool) unlink(h *handshake) {
 // pass gives a place that has become free to the first in the queue. Under mu.
 func (p *handshakePool) pass() {
 	if h := p.queue.next; h != &p.queue {
-		p.unlink(h)
+		unlink(h)
 		p.grant(h)
 		return
 	}
@@ -94,7 +114,8 @@ func (p *handshakePool) pass() {
 func (p *handshakePool) await(h *handshake) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	h.place = waiting
+	h.place, h.since = waiting, time.Now()
+	link(&p.clients, h)
 	p.pass()
 }
 
@@ -119,8 +140,8 @@ func (p *handshakePool) left(h *handshake) {
 	switch h.place {
 	case outside:
 		return
-	case queued:
-		p.unlink(h)
+	case queued, waiting:
+		unlink(h)
 	case granted:
 		p.pass()
 	}

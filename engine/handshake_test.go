@@ -146,8 +146,8 @@ func TestHandshakeStalls(t *testing.T) {
 	}
 }
 
-// TestHandshakeFlood: clients that stop in the middle of their handshakes take the places there are, and no more; above that new ones are refused at once. When
-// their time is over everybody comes in again.
+// TestHandshakeFlood: clients that stop in the middle of their handshakes take the places there are, and no more; above that new ones are refused at once. After a
+// second they make room for others, and when their time is over they are all gone.
 func TestHandshakeFlood(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -166,7 +166,15 @@ func TestHandshakeFlood(t *testing.T) {
 		if s := e.Stats(); s.HandshakesRunning != limit || s.HandshakesRefused != many-limit || s.Closed[Refused] != many-limit || s.Open != limit+1 {
 			t.Fatalf("counted: %+v", s)
 		}
-		time.Sleep(12 * time.Second)
+		time.Sleep(2 * time.Second)
+		early := secured(t, e, by, clientTLS(), echo().open) // in the place of one that has waited for more than a second
+		synctest.Wait()
+		if s := e.Stats(); s.HandshakesRunning != limit-1 || s.Closed[TLSHandshakeTimeout] != 1 || s.Handshakes != 1 || s.HandshakesRefused != many-limit {
+			t.Fatalf("counted after a client that wanted in: %+v", s)
+		}
+		_ = early.Close()
+		time.Sleep(10 * time.Second)
+		synctest.Wait()
 		if s := e.Stats(); s.HandshakesRunning != 0 || s.Closed[TLSHandshakeTimeout] != limit || s.Open != 1 {
 			t.Fatalf("counted after the deadline: %+v", s)
 		}

@@ -143,10 +143,14 @@ func (c *Conn) appendQueue(b []byte) []byte {
 
 // receive reads like driver.read. For a connection that speaks TLS, p must be of readBudget bytes, and who wants to know if there is more asks hasMore.
 func (l *Loop) receive(c *Conn, p []byte) (int, syscall.Errno) {
-	s := l.sealedConn(c)
-	if s == nil {
+	if c.flags&flagTLS == 0 {
 		return l.drv.read(c, p)
 	}
+	return l.receiveSealed(c, p)
+}
+
+func (l *Loop) receiveSealed(c *Conn, p []byte) (int, syscall.Errno) {
+	s := l.sealed[c.slot]
 	for {
 		if s.carry || len(s.source) > 0 {
 			if n := s.open(c, p); n > 0 {
@@ -169,10 +173,15 @@ func (l *Loop) receive(c *Conn, p []byte) (int, syscall.Errno) {
 
 // hasMore reports that there may be more to receive after n bytes that went where there was room for so many.
 func (l *Loop) hasMore(c *Conn, n, room int) bool {
-	if s := l.sealedConn(c); s != nil {
-		return !s.dry || s.carry || s.failed != nil || s.errno != 0 || len(s.kept) > 0
+	if c.flags&flagTLS == 0 {
+		return n == room || c.flags&flagEnd != 0
 	}
-	return n == room || c.flags&flagEnd != 0
+	return l.hasMoreSealed(c)
+}
+
+func (l *Loop) hasMoreSealed(c *Conn) bool {
+	s := l.sealedConn(c)
+	return s != nil && (!s.dry || s.carry || s.failed != nil || s.errno != 0 || len(s.kept) > 0)
 }
 
 // fetch gets records to be opened.
@@ -329,10 +338,14 @@ func (l *Loop) flushSealed(c *Conn) bool {
 
 // transmit writes like driver.write; of a connection that speaks TLS, what it has written may be more than p: bytes of the queue's front, of which p is the beginning.
 func (l *Loop) transmit(c *Conn, p []byte) (int, syscall.Errno) {
-	s := l.sealedConn(c)
-	if s == nil {
+	if c.flags&flagTLS == 0 {
 		return l.drv.write(c, p)
 	}
+	return l.transmitSealed(c, p)
+}
+
+func (l *Loop) transmitSealed(c *Conn, p []byte) (int, syscall.Errno) {
+	s := l.sealed[c.slot]
 	if n := s.owed; n > 0 {
 		s.owed = 0
 		return n, 0
