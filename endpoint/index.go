@@ -3,14 +3,44 @@ package endpoint
 import (
 	"encoding/binary"
 	"math/bits"
+	"sync"
+
+	"github.com/spokehub/spoke/internal/roster"
 )
 
-// index finds connections by their tokens. It holds nothing but pointers, 11 bytes a connection on average, where a map, which holds
+// index finds connections by their tokens. It holds nothing but their numbers, 6 bytes a connection on average, where a map, which holds
 // the tokens too and is half empty, takes 38 to 56. Open addressing with linear probing: tokens are our own random numbers, so nobody
-// can make them meet. The zero value is empty. Under the shard's mu.
+// can make them meet. Without an entry it is empty. Under the shard's mu.
 type index struct {
-	slots []*connection // between n and 8/5 n
+	all   *numbers // constant
+	slots []uint32 // of all; 0: free; between n and 8/5 n
 	n     int
+}
+
+// numbers are those of all connections with a token, whatever their shard: in the order in which they come, for the collector's sake.
+type numbers struct {
+	mu     sync.Mutex // for changes; who has the mutex of a connection's shard may look it up
+	roster roster.Roster[connection]
+}
+
+func (n *numbers) add(c *connection) uint32 {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return n.roster.Add(c)
+}
+
+func (n *numbers) remove(number uint32) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.roster.Remove(number)
+}
+
+// at is the connection in slot i; nil: the slot is free.
+func (x *index) at(i int) *connection {
+	if number := x.slots[i]; number != 0 {
+		return x.all.roster.At(number)
+	}
+	return nil
 }
 
 const minSlots = 8
@@ -34,24 +64,28 @@ func (x *index) find(t token) *connection {
 	if x.n == 0 {
 		return nil
 	}
-	return x.slots[x.seek(&t)]
+	return x.at(x.seek(&t))
 }
 
 // seek is the slot of a token, or the free one where it would go. There always is a free one.
 func (x *index) seek(t *token) int {
 	i := x.home(t)
-	for c := x.slots[i]; c != nil && c.token != *t; c = x.slots[i] {
+	for c := x.at(i); c != nil && c.token != *t; c = x.at(i) {
 		i = x.next(i)
 	}
 	return i
 }
 
-// add puts c in, whose token is not there.
+// add puts c in, whose token is not there. Of more than four billion connections the last would not be found: there are no more numbers.
 func (x *index) add(c *connection) {
+	number := x.all.add(c)
+	if number == 0 {
+		return
+	}
 	if x.n*5 >= len(x.slots)*4 {
 		x.resize(max(minSlots, len(x.slots)*5/4))
 	}
-	x.slots[x.seek(&c.token)] = c
+	x.slots[x.seek(&c.token)] = number
 	x.n++
 }
 
@@ -61,17 +95,18 @@ func (x *index) remove(c *connection) {
 		return
 	}
 	free := x.seek(&c.token)
-	if x.slots[free] != c {
+	if x.at(free) != c {
 		return
 	}
+	defer x.all.remove(x.slots[free]) // when no slot has it any more
 	// Whoever stands behind the hole and could not be found across it moves into it, which makes a new hole.
-	for i := x.next(free); x.slots[i] != nil; i = x.next(i) {
-		if x.steps(x.home(&x.slots[i].token), i) >= x.steps(free, i) {
+	for i := x.next(free); x.slots[i] != 0; i = x.next(i) {
+		if x.steps(x.home(&x.at(i).token), i) >= x.steps(free, i) {
 			x.slots[free] = x.slots[i]
 			free = i
 		}
 	}
-	x.slots[free] = nil
+	x.slots[free] = 0
 	switch x.n--; {
 	case x.n == 0:
 		x.slots = nil
@@ -90,10 +125,10 @@ func (x *index) steps(from, to int) int {
 
 func (x *index) resize(n int) {
 	old := x.slots
-	x.slots = make([]*connection, n)
-	for _, c := range old {
-		if c != nil {
-			x.slots[x.seek(&c.token)] = c
+	x.slots = make([]uint32, n)
+	for _, number := range old {
+		if number != 0 {
+			x.slots[x.seek(&x.all.roster.At(number).token)] = number
 		}
 	}
 }

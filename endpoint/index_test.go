@@ -39,7 +39,7 @@ func TestIndex(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
 			r := rand.New(rand.NewPCG(1, 2))
-			var x index
+			x := index{all: new(numbers)}
 			model := make(map[token]*connection)
 			var list []*connection // of model
 			const most = 500
@@ -85,8 +85,8 @@ func TestIndex(t *testing.T) {
 			for _, c := range list {
 				x.remove(c)
 			}
-			if x.n != 0 || x.slots != nil {
-				t.Errorf("an empty index keeps %d slots", len(x.slots))
+			if x.n != 0 || x.slots != nil || x.all.roster.Len() != 0 || len(x.all.roster.Pages()) != 0 {
+				t.Errorf("an empty index keeps %d slots and %d numbers", len(x.slots), x.all.roster.Len())
 			}
 		})
 	}
@@ -94,20 +94,20 @@ func TestIndex(t *testing.T) {
 
 // TestIndexMemory holds what an index is for.
 func TestIndexMemory(t *testing.T) {
-	var x index
+	x := index{all: new(numbers)}
 	sum := 0
 	const n = 20_000
 	for range n {
 		x.add(&connection{token: newToken()})
 		if x.n > 100 {
 			if 8*len(x.slots) > 13*x.n {
-				t.Fatalf("%d slots for %d connections: want at most 13 bytes each", len(x.slots), x.n)
+				t.Fatalf("%d slots for %d connections: want at most 13 for eight", len(x.slots), x.n)
 			}
-			sum += 8 * len(x.slots) / x.n
+			sum += 4 * len(x.slots) * 100 / x.n
 		}
 	}
-	if mean := float64(sum) / n; mean > 12 {
-		t.Errorf("%.1f bytes a connection on average: want at most 12", mean)
+	if mean := float64(sum) / n / 100; mean > 6 {
+		t.Errorf("%.1f bytes a connection on average: want at most 6", mean)
 	}
 	var missing token
 	if a := testing.AllocsPerRun(100, func() { x.find(missing) }); a != 0 {

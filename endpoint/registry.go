@@ -77,7 +77,12 @@ func (o opening) undo() {
 }
 
 func newRegistry(lifetime time.Duration, maxParked int) *registry {
-	return &registry{lifetime: lifetime, maxParked: int64(maxParked)}
+	r := &registry{lifetime: lifetime, maxParked: int64(maxParked)}
+	all := new(numbers)
+	for i := range r.shards {
+		r.shards[i].conns.all = all
+	}
+	return r
 }
 
 func (r *registry) shard(t token) *shard { return &r.shards[t[0]] }

@@ -276,8 +276,8 @@ func checkEmpty(t *testing.T, h *Hub) {
 		s := &h.shards[i]
 		done := make(chan struct{})
 		s.loop.Post(engine.TaskFunc(func(*engine.Loop) {
-			if s.conns.n != 0 || len(s.conns.list()) != 0 || s.groups != nil || s.size.Load() != 0 {
-				t.Errorf("loop %d still has %d connections (%d), %d groups", i, s.conns.n, s.size.Load(), len(s.groups))
+			if s.conns.Len() != 0 || len(s.conns.Pages()) != 0 || s.groups != nil || s.size.Load() != 0 {
+				t.Errorf("loop %d still has %d connections (%d), %d groups", i, s.conns.Len(), s.size.Load(), len(s.groups))
 			}
 			close(done)
 		}))
@@ -341,8 +341,8 @@ func TestMembers(t *testing.T) {
 				var got, wanted []ID
 				if g != nil {
 					for at, member := range g.members {
-						got = append(got, s.conns.at(member).id)
-						if back := s.conns.at(member).membership(g.slots[at]); back.group != g || int(back.at) != at {
+						got = append(got, s.conns.At(member).id)
+						if back := s.conns.At(member).membership(g.slots[at]); back.group != g || int(back.at) != at {
 							t.Errorf("%s[%d] and its note disagree: %+v", name, at, back)
 						}
 					}

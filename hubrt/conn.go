@@ -117,7 +117,7 @@ func (c *Conn) Begin(h *Hub, link Link, p Peer) {
 	if p.Binary {
 		c.flags |= flagBinary
 	}
-	c.number = s.conns.add(c)
+	c.number = s.conns.Add(c)
 	rt := h.rt
 	rt.connections.Add(1)
 	rt.begin()
@@ -126,7 +126,7 @@ func (c *Conn) Begin(h *Hub, link Link, p Peer) {
 		c.refuse(engine.Shutdown, nil)
 		return
 	case c.number == 0:
-		c.refuse(engine.Refused, fmt.Errorf("hubrt: the loop has %d connections of the hub, which is the most that can be numbered: use more loops", s.conns.n))
+		c.refuse(engine.Refused, fmt.Errorf("hubrt: the loop has %d connections of the hub, which is the most that can be numbered: use more loops", s.conns.Len()))
 		return
 	}
 	c.pingAt = s.after(h.handshakeTimeout)
@@ -218,7 +218,7 @@ func (c *Conn) withdraw() {
 // forget takes the connection off its shard's lists. It must have withdrawn: nothing may have its place any more.
 func (c *Conn) forget() {
 	if c.number != 0 {
-		c.shard.conns.remove(c.number)
+		c.shard.conns.Remove(c.number)
 	}
 	c.dropMeter()
 }

@@ -50,7 +50,7 @@ type drainer struct {
 func (d *drainer) Run(l *engine.Loop) {
 	d.rt.mu.Lock()
 	for _, h := range d.rt.hubs {
-		h.shards[l.Index()].conns.each(func(c *Conn) { d.conns = append(d.conns, c) })
+		h.shards[l.Index()].conns.Each(func(c *Conn) { d.conns = append(d.conns, c) })
 	}
 	d.rt.mu.Unlock()
 	d.begun = l.Time()

@@ -10,6 +10,7 @@ import (
 	"github.com/spokehub/spoke/codec"
 	"github.com/spokehub/spoke/engine"
 	"github.com/spokehub/spoke/hubrt/method"
+	"github.com/spokehub/spoke/internal/roster"
 	"github.com/spokehub/spoke/limits"
 )
 
@@ -64,10 +65,10 @@ type shard struct {
 	hub    *Hub
 	local  *local
 	loop   *engine.Loop
-	index  uint32            // constant: the loop's
-	conns  roster            // all that are open, also before the handshake
-	groups map[string]*group // loop
-	size   atomic.Int64      // connections that get broadcasts; written by the loop
+	index  uint32              // constant: the loop's
+	conns  roster.Roster[Conn] // all that are open, also before the handshake
+	groups map[string]*group   // loop
+	size   atomic.Int64        // connections that get broadcasts; written by the loop
 
 	meters    []meter // loop
 	nextMeter int     // loop: the next one to look at

@@ -66,7 +66,7 @@ func (s *shard) leaveAt(c *Conn, slot uint32) {
 	m := c.membership(slot)
 	g := m.group
 	if moved, of := g.remove(m.at); moved != 0 {
-		s.conns.at(moved).setMembership(of, m)
+		s.conns.At(moved).setMembership(of, m)
 	}
 	if len(g.members) == 0 {
 		delete(s.groups, g.key.name)

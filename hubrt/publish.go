@@ -192,21 +192,21 @@ func (p *publication) send(frames *frameSet) {
 		if g := s.groups[p.key]; g != nil {
 			for i := len(g.members) - 1; i >= 0; i-- {
 				if i < len(g.members) {
-					s.conns.at(g.members[i]).receive(frames)
+					s.conns.At(g.members[i]).receive(frames)
 				}
 			}
 		}
 	}
 }
 
-// sendAll sends to all connections. It is roster.each without a call for each.
+// sendAll sends to all connections. It is Roster.Each without a call for each.
 func (s *shard) sendAll(frames *frameSet) {
-	for _, p := range s.conns.list() {
+	for _, p := range s.conns.Pages() {
 		if p == nil {
 			continue
 		}
-		for i := range p.conns {
-			if c := p.conns[i]; c != nil {
+		for i := range p.All {
+			if c := p.All[i]; c != nil {
 				c.receive(frames)
 			}
 		}

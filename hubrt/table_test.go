@@ -31,7 +31,7 @@ func testTable[S keying[ID]](t *testing.T, x *table[ID, S]) {
 		grow := step/(2*most)%2 == 0
 		if len(list) < most && (len(list) == 0 || (r.IntN(4) > 0) == grow) {
 			c := &Conn{shard: &h.shards[r.IntN(3)]}
-			c.number = c.shard.conns.add(c)
+			c.number = c.shard.conns.Add(c)
 			for i := range c.id {
 				c.id[i] = byte(r.Uint32())
 			}
@@ -46,7 +46,7 @@ func testTable[S keying[ID]](t *testing.T, x *table[ID, S]) {
 			c := model[list[i]]
 			if step%3 == 0 { // another one takes its place first
 				c = &Conn{id: list[i], shard: c.shard}
-				c.number = c.shard.conns.add(c)
+				c.number = c.shard.conns.Add(c)
 				x.remove(c)
 				x.put(c)
 				x.remove(model[list[i]])
@@ -96,7 +96,7 @@ func TestUsers(t *testing.T) {
 			id := fmt.Sprint("user", r.IntN(8))
 			c := &Conn{shard: &h.shards[r.IntN(2)]}
 			c.setUser(&auth.Identity{UserID: id})
-			c.number = c.shard.conns.add(c)
+			c.number = c.shard.conns.Add(c)
 			h.users.add(c)
 			if model[id] == nil {
 				model[id] = make(map[*Conn]bool)
@@ -107,7 +107,7 @@ func TestUsers(t *testing.T) {
 			i := r.IntN(len(list))
 			c := list[i]
 			h.users.remove(c)
-			c.shard.conns.remove(c.number)
+			c.shard.conns.Remove(c.number)
 			if chained(c) {
 				t.Fatalf("step %d: a connection that has left is chained", step)
 			}
