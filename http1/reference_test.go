@@ -1,6 +1,7 @@
 package http1
 
 import (
+	"bufio"
 	"fmt"
 	"io"
 	"maps"
@@ -36,27 +37,37 @@ func mirror(x *Exchange) {
 
 // reference reads raw as net/http does: the requests before the first that cannot be read, or that closes.
 func reference(raw string) (list []string, err error) {
-	br := newReader(raw)
+	list, _, err = referenceParts(raw)
+	return list, err
+}
+
+// referenceParts is reference with the bytes of each request.
+func referenceParts(raw string) (list, parts []string, err error) {
+	rest := strings.NewReader(raw)
+	br := bufio.NewReader(rest)
+	read := func() int { return len(raw) - rest.Len() - br.Buffered() }
 	for {
 		if p, _ := br.Peek(2); string(p) == "\r\n" { // net/http's server does not skip it, its reader neither
 			if _, err := br.Discard(2); err != nil {
-				return list, err
+				return list, parts, err
 			}
 		}
 		if _, err := br.Peek(1); err != nil {
-			return list, nil
+			return list, parts, nil
 		}
+		from := read()
 		r, err := http.ReadRequest(br)
 		if err != nil {
-			return list, err
+			return list, parts, err
 		}
 		body, err := io.ReadAll(r.Body)
 		if err != nil {
-			return list, err
+			return list, parts, err
 		}
 		list = append(list, fingerprint(r, body))
+		parts = append(parts, raw[from:read()])
 		if r.Close {
-			return list, nil
+			return list, parts, nil
 		}
 	}
 }
