@@ -5,7 +5,7 @@ set -eu
 js=interop/js/out/junit.xml
 java=(interop/java/target/surefire-reports/TEST-*.xml)
 if [ "${CI:-}" != true ] && [ "$1" = -check ]; then
-	if [ ! -e "${java[0]}" ] || grep -q 'in Chromium.*skipped="[1-9]' "$js"; then
+	if [ ! -e "${java[0]}" ] || ! grep -q '<testsuite name="JavaScript .* in Chromium' "$js"; then
 		echo "docs/compatibility.md was not compared: not all clients were run."
 		exit 0
 	fi

@@ -20,7 +20,7 @@ var sections = []section{
 		"reconnects when TCP is cut",
 		"without automatic reconnect, a cut ends the connection; start begins anew",
 		"stateful reconnect: a cut loses nothing, and no one notices",
-		"pings keep an idle connection on both sides",
+		"an idle connection is kept: by pings of both sides, or by its poll",
 		"a server that falls silent is given up",
 		"a client that falls silent is closed with leave to reconnect",
 		"200 clients at once",

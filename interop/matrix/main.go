@@ -1,4 +1,4 @@
-// Command matrix writes docs/compatibility.md, the table of official clients, hub protocols and features, from the JUnit results of a test run:
+// Command matrix writes docs/compatibility.md, the tables of official clients and features, by hub protocol, transport and scheme, from the JUnit results of a test run:
 //
 //	go run ./interop/matrix [-write | -check] [-into docs/compatibility.md] RESULTS.xml...
 //

@@ -4,37 +4,50 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strings"
 )
 
-// matrix is the table: a column for each client and protocol, named by its test suite ("Java 9.0.3, JSON"), a line for each feature.
+// matrix is the table: a column for each client and way, a line for each feature.
 type matrix struct {
-	columns []string
+	clients []client
 	passed  map[cell]bool
 }
 
-type cell struct{ column, feature string }
-
-// clients are the beginnings of the columns' names that a whole run has, in the page's order. Each has a column for both protocols.
-var clients = []string{
-	"JavaScript 10.* in Node", "JavaScript 10.* in Chromium", "JavaScript 6.* in Node", "JavaScript 3.* in Node", "Java *",
+// client has its columns in the order of ways; where there can be none, the client's name is empty.
+type client struct {
+	name    string
+	columns []column
 }
 
-var protocols = []string{"JSON", "MessagePack"}
+type cell struct {
+	column  column
+	feature string
+}
 
 // newMatrix fills the table, or says all that keeps it from being filled.
 func newMatrix(rs results) (*matrix, error) {
 	m := &matrix{passed: map[cell]bool{}}
 	var errs []error
-	for _, c := range clients {
-		for _, p := range protocols {
-			i := slices.IndexFunc(rs, func(r result) bool { return fits(r.suite, c+", "+p) })
-			if i < 0 {
-				errs = append(errs, fmt.Errorf("no results of %s with %s", c, p))
-				continue
+	var columns []column
+	for _, pattern := range clients {
+		c := client{name: pattern}
+		for _, w := range ways {
+			w.client = pattern
+			i := slices.IndexFunc(rs, func(r result) bool { return r.ok && fits(r.column.client, pattern) && r.column.way() == w.way() })
+			switch none := reasonForNone(w) > 0; {
+			case i < 0 && !none:
+				errs = append(errs, fmt.Errorf("no results of %s", w))
+			case i >= 0 && none:
+				errs = append(errs, fmt.Errorf("there are results of %s, though reasons.go says that there is no such thing", rs[i].column))
+			case i >= 0:
+				w = rs[i].column
+				c.name = w.client
+				columns = append(columns, w)
+			default:
+				w.client = ""
 			}
-			m.columns = append(m.columns, rs[i].suite)
+			c.columns = append(c.columns, w)
 		}
+		m.clients = append(m.clients, c)
 	}
 	known := map[string]bool{}
 	for _, s := range sections {
@@ -44,25 +57,27 @@ func newMatrix(rs results) (*matrix, error) {
 	}
 	for _, r := range rs {
 		switch {
-		case !slices.Contains(m.columns, r.suite):
+		case !r.ok:
 			// A test of something else, such as spoked's page.
+		case !slices.Contains(columns, r.column):
+			errs = append(errs, fmt.Errorf("%s is no column: see columns.go", r.column))
 		case !known[r.name]:
-			errs = append(errs, fmt.Errorf("%s: %q is no feature: add it to features.go", r.suite, r.name))
+			errs = append(errs, fmt.Errorf("%s: %q is no feature: add it to features.go", r.column, r.name))
 		case r.skipped:
-			errs = append(errs, fmt.Errorf("%s: %q was skipped", r.suite, r.name))
+			errs = append(errs, fmt.Errorf("%s: %q was skipped", r.column, r.name))
 		case !r.passed:
-			errs = append(errs, fmt.Errorf("%s: %q failed", r.suite, r.name))
+			errs = append(errs, fmt.Errorf("%s: %q failed", r.column, r.name))
 		default:
-			m.passed[cell{r.suite, r.name}] = true
+			m.passed[cell{r.column, r.name}] = true
 		}
 	}
 	for _, s := range sections {
 		for _, f := range s.features {
-			for _, c := range m.columns {
+			for _, c := range columns {
 				switch reasoned := reasonFor(c, f) > 0; {
 				case m.passed[cell{c, f}] && reasoned:
 					errs = append(errs, fmt.Errorf("%s: %q passed, though reasons.go says that there is no such test", c, f))
-				case !m.passed[cell{c, f}] && !reasoned && !slices.ContainsFunc(rs, func(r result) bool { return r.suite == c && r.name == f }):
+				case !m.passed[cell{c, f}] && !reasoned && !slices.ContainsFunc(rs, func(r result) bool { return r.column == c && r.name == f }):
 					errs = append(errs, fmt.Errorf("%s: no test of %q, and no reason in reasons.go", c, f))
 				}
 			}
@@ -71,83 +86,33 @@ func newMatrix(rs results) (*matrix, error) {
 	return m, errors.Join(errs...)
 }
 
-// fits compares with a pattern in which one * stands for any text.
-func fits(s, pattern string) bool {
-	before, after, _ := strings.Cut(pattern, "*")
-	return len(s) >= len(before)+len(after) && strings.HasPrefix(s, before) && strings.HasSuffix(s, after)
-}
-
 // mark is what a cell shows.
-func (m *matrix) mark(column, feature string) string {
-	if m.passed[cell{column, feature}] {
+func (m *matrix) mark(c column, feature string) string {
+	if m.passed[cell{c, feature}] {
 		return "yes"
 	}
-	return fmt.Sprintf("[%d]", reasonFor(column, feature))
+	return fmt.Sprintf("[%d]", reasonFor(c, feature))
 }
 
-// text is the table for a terminal.
-func (m *matrix) text() string {
-	var b strings.Builder
-	b.WriteString("Compatibility: feature by client and protocol\n")
-	for i, c := range m.columns {
-		fmt.Fprintf(&b, "  %c  %s\n", 'A'+i, c)
+// count is what the first table shows of a column: how many features there are, or why it is none. The client is the name, also where the column has none.
+func (m *matrix) count(client string, c column) string {
+	if c.client == "" {
+		c.client = client
+		return fmt.Sprintf("[%d]", reasonForNone(c))
 	}
-	const width = 5
+	n, all := 0, 0
 	for _, s := range sections {
-		fmt.Fprintf(&b, "\n%-90s", s.title)
-		for i := range m.columns {
-			fmt.Fprintf(&b, "%-*c", width, 'A'+i)
-		}
-		b.WriteString("\n")
 		for _, f := range s.features {
-			fmt.Fprintf(&b, "  %-88s", f)
-			for _, c := range m.columns {
-				fmt.Fprintf(&b, "%-*s", width, m.mark(c, f))
+			all++
+			if m.passed[cell{c, f}] {
+				n++
 			}
-			b.WriteString("\n")
 		}
 	}
-	b.WriteString("\n")
-	for i, r := range reasons {
-		fmt.Fprintf(&b, "  [%d] %s\n", i+1, r.text)
-	}
-	return b.String()
+	return fmt.Sprintf("%d of %d", n, all)
 }
 
-// page is docs/compatibility.md.
-func (m *matrix) page() string {
-	var b strings.Builder
-	b.WriteString(`# Compatibility
-
-What official SignalR clients do against Spoke over WebSockets, each cell by a test with that client. The page is generated by ` + "`make compatibility`" + ` from the
-results of the tests in [interop/js](../interop/js/README.md) and [interop/java](../interop/java/README.md); ` + "`make test`" + ` runs them and fails if the page is not what came out.
-
-`)
-	for _, s := range sections {
-		fmt.Fprintf(&b, "## %s\n\n| |", s.title)
-		for _, c := range m.columns {
-			fmt.Fprintf(&b, " %s |", strings.ReplaceAll(c, ", ", "<br>"))
-		}
-		b.WriteString("\n|" + strings.Repeat(" --- |", len(m.columns)+1) + "\n")
-		for _, f := range s.features {
-			fmt.Fprintf(&b, "| %s |", f)
-			for _, c := range m.columns {
-				fmt.Fprintf(&b, " %s |", m.mark(c, f))
-			}
-			b.WriteString("\n")
-		}
-		b.WriteString("\n")
-	}
-	b.WriteString("## Why a cell has no test\n\n")
-	for i, r := range reasons {
-		fmt.Fprintf(&b, "* [%d] %s\n", i+1, r.text)
-	}
-	b.WriteString(`
-## Clients
-
-* JavaScript: @microsoft/signalr of the release that the column names, with @microsoft/signalr-protocol-msgpack of the same release (3.1: 3.1.14).
-* Java: com.microsoft.signalr. Its MessagePack columns use the client's own interface for protocols with an encoding written for these tests
-  (interop/java, MessagePackProtocol), since the client's MessagePack package could not be had where the tests are built.
-`)
-	return b.String()
+// real are the client's columns.
+func (c *client) real() []column {
+	return slices.DeleteFunc(slices.Clone(c.columns), func(c column) bool { return c.client == "" })
 }

@@ -11,9 +11,11 @@ import (
 type results []result
 
 type result struct {
-	suite, name string
-	passed      bool
-	skipped     bool
+	column  column
+	ok      bool // it is of a column
+	name    string
+	passed  bool
+	skipped bool
 }
 
 // junit is what Node's reporter and Surefire have in common. Surefire has the suite's name at each case, too, and Node's says "test" there.
@@ -49,9 +51,10 @@ func (r *results) add(suite junit) {
 	for _, s := range suite.Suites {
 		r.add(s)
 	}
+	column, ok := columnOf(suite.Name)
 	for _, c := range suite.Cases {
 		*r = append(*r, result{
-			suite: suite.Name, name: strings.TrimSpace(c.Name),
+			column: column, ok: ok, name: strings.TrimSpace(c.Name),
 			passed: c.Failure == nil && c.Error == nil && c.Skipped == nil, skipped: c.Skipped != nil,
 		})
 	}

@@ -40,12 +40,20 @@ func run(ctx context.Context, args []string, out, errs io.Writer) int {
 	engine := fs.String("engine", "", "connection backend (default: the platform's)")
 	trusted := fs.String("trusted-proxies", "", "as spoked's: addresses and prefixes of proxies, and unix")
 	proxied := fs.Bool("proxy-protocol", false, "as spoked's: trusted proxies send a PROXY protocol header")
+	certificate := fs.String("certificate", "", "write a certificate for loopback and its key, cert.pem and key.pem, into this folder, and end")
 	verbose := fs.Bool("v", false, "log to standard error")
 	if err := fs.Parse(args); err != nil {
 		if errors.Is(err, flag.ErrHelp) {
 			return 0
 		}
 		return 2
+	}
+	if *certificate != "" {
+		if err := writeCertificate(*certificate); err != nil {
+			fmt.Fprintln(errs, "probe:", err)
+			return 1
+		}
+		return 0
 	}
 	addr, err := loopback(*urls)
 	trust, err2 := proxy.ParseTrust(*trusted)

@@ -1,5 +1,5 @@
 // Checks against spoked and its hub /bench: connections, calls, groups, users and ends. checks.js says what a check is.
-import { build, fails, listen, patient, reconnecting, same, watchEnds } from "./blocks.js";
+import { build, cutOff, fails, listen, patient, reconnecting, same, watchEnds } from "./blocks.js";
 
 export const benchChecks = [
   {
@@ -15,8 +15,9 @@ export const benchChecks = [
   },
   {
     name: "connects without negotiate",
+    needs: "no negotiation",
     async run({ client, url }) {
-      const c = build(client, url, { skipNegotiation: true, transport: client.signalR.HttpTransportType.WebSockets });
+      const c = build(client, url, { skipNegotiation: true });
       await c.start();
       same(c.connectionId ?? null, null, "connection id, which the client cannot know");
       same(await c.invoke("Echo", "x"), "x", "Echo");
@@ -199,7 +200,7 @@ export const benchChecks = [
       const ends = watchEnds(c);
       await c.start();
       const before = c.connectionId;
-      await control.cut();
+      await cutOff(control, ends.reconnecting, "the client to notice");
       await patient(ends.reconnected, "the client to be back");
       same(c.state, "Connected", "state");
       same(c.connectionId !== before, true, "the connection id is another one");
@@ -217,8 +218,7 @@ export const benchChecks = [
       const ends = watchEnds(c);
       await c.start();
       const pending = fails(c.invoke("Sleep", 60_000), /./);
-      await control.cut();
-      await patient(ends.closed, "the end");
+      await cutOff(control, ends.closed, "the end");
       await pending;
       same(c.state, "Disconnected", "state");
       // The first try may go out on a cut connection that the platform still keeps for reuse.
@@ -269,6 +269,7 @@ export const benchChecks = [
   {
     name: "200 clients at once",
     own: true,
+    needs: "many connections",
     async run({ client, url }) {
       const clients = Array.from({ length: 200 }, () => build(client, url));
       const inboxes = clients.map((c) => listen(c));

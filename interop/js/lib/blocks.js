@@ -4,8 +4,8 @@
 export const PATIENCE = 30_000; // ms
 
 // builder begins a connection of the client to a hub ("probe", or "bench?user=ann") of the server at url.
-export function builder({ signalR, protocol }, url, options = {}, hub = "bench") {
-  const b = new signalR.HubConnectionBuilder().withUrl(url + hub, options).configureLogging(signalR.LogLevel.None);
+export function builder({ signalR, protocol, transport }, url, options = {}, hub = "bench") {
+  const b = new signalR.HubConnectionBuilder().withUrl(url + hub, { transport: signalR.HttpTransportType[transport], ...options }).configureLogging(signalR.LogLevel.None);
   return protocol ? b.withHubProtocol(protocol()) : b;
 }
 export function build(client, url, options, hub) {
@@ -66,6 +66,24 @@ export async function until(condition, what) {
     if (Date.now() > limit) throw new Error(`waited ${PATIENCE} ms in vain for ${what}`);
     await new Promise((resolve) => setTimeout(resolve, 5));
   }
+}
+
+// settled waits until the client has sent what it still has to say of n items of streams. A client without a socket sends one after the other, each in a request of its own,
+// and a call that is made meanwhile overtakes them; what a stop cuts off it rejects with nobody listening, which ends a Node process.
+export async function settled(connection, n = 1) {
+  for (let i = 0; i < 2 * n + 2; i++) same(await patient(connection.invoke("Echo", `${i}`), "an answer"), `${i}`, "Echo");
+}
+
+// cutOff resets TCP connections until the client has noticed, which a promise tells: a poll that was cut off a browser makes a second time by itself.
+export async function cutOff(control, noticed, what) {
+  let seen = false;
+  noticed.then(() => {
+    seen = true;
+  });
+  await until(async () => {
+    if (!seen) await control.cut();
+    return seen;
+  }, what);
 }
 
 // same compares by value; the order of keys does not matter to it.

@@ -12,14 +12,38 @@ const packages = [
 
 export const protocols = ["JSON", "MessagePack"];
 
+// Transports with the hub protocols that they carry, and what no client can do over them (wire contract, sections 2.3, 5, 17 and 18), or none that runs there: in Node a
+// refused handshake is a rejection that nobody has begun to wait for, and a browser has six connections to a server at most. docs/compatibility.md has these reasons.
+const transports = [
+  { transport: "WebSockets", carries: protocols, lacks: [], inNode: [], inChromium: [] },
+  {
+    transport: "ServerSentEvents", carries: ["JSON"],
+    lacks: ["no negotiation", "stateful reconnect"], inNode: ["handshake errors"], inChromium: ["many connections"],
+  },
+  {
+    transport: "LongPolling", carries: protocols,
+    lacks: ["no negotiation", "stateful reconnect", "pings"], inNode: ["handshake errors"], inChromium: ["many connections"],
+  },
+];
+const schemes = ["http"];
+
+// waysIn are those in which a client may talk to a server: with a hub protocol, over a transport, in the clear or not. Their names are parts of the columns of
+// docs/compatibility.md. place is "inNode" or "inChromium".
+export const waysIn = (place) =>
+  schemes.flatMap((scheme) =>
+    transports.flatMap(({ carries, lacks, transport, ...t }) =>
+      carries.map((protocol) => ({ scheme, transport, protocol, lacks: [...lacks, ...t[place]], name: `${protocol}, ${transport}, ${scheme}` })),
+    ),
+  );
+
 export const clients = packages.map(({ name, messagePack, lacks }) => ({
   version: require(`${name}/package.json`).version,
   // library is what a check gets as its client.
-  library(protocol) {
+  library(protocol, transport) {
     const signalR = require(name);
-    if (protocol === "JSON") return { signalR };
+    if (protocol === "JSON") return { signalR, transport };
     const { MessagePackHubProtocol } = require(messagePack);
-    return { signalR, protocol: () => new MessagePackHubProtocol() };
+    return { signalR, transport, protocol: () => new MessagePackHubProtocol() };
   },
-  can: (check) => !lacks.includes(check.needs),
+  can: (check, way) => !lacks.includes(check.needs) && !way.lacks.includes(check.needs),
 }));

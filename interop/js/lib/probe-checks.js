@@ -143,11 +143,12 @@ export const probeChecks = [
     },
   },
   {
-    name: "pings keep an idle connection on both sides",
+    name: "an idle connection is kept: by pings of both sides, or by its poll",
     probe: true,
     background: true,
     async run({ client, url }) {
-      // The server pings each second and the client does, too; after 5 s of silence each would give the other up.
+      // The server pings each second and the client does, too; after 5 s of silence each would give the other up. Where the client polls, nobody pings and
+      // nobody gives up.
       const c = build(client, url, {}, "idle");
       const ends = watchEnds(c);
       c.serverTimeoutInMilliseconds = 5000;
@@ -162,10 +163,12 @@ export const probeChecks = [
   {
     name: "a server that falls silent is given up",
     probe: true,
+    background: true,
+    needs: "pings",
     async run({ client, url }) {
       const c = build(client, url, {}, "probe");
       const ends = watchEnds(c);
-      c.serverTimeoutInMilliseconds = 300;
+      c.serverTimeoutInMilliseconds = 2000;
       await c.start();
       await fails(ends.closed.then((error) => Promise.reject(error)), /^Server timeout elapsed without receiving a message from the server\.$/);
       same(c.state, "Disconnected", "state");
@@ -174,12 +177,14 @@ export const probeChecks = [
   {
     name: "a client that falls silent is closed with leave to reconnect",
     probe: true,
+    needs: "pings",
     background: true,
     async run({ client, url }) {
       const c = reconnecting(client, url, {}, "clienttimeout");
       const ends = watchEnds(c);
       c.keepAliveIntervalInMilliseconds = 50; // the server's clock starts with the client's first ping
       await c.start();
+      same(await c.invoke("Echo", "x"), "x", "Echo"); // what comes from the server has the next ping due
       c.keepAliveIntervalInMilliseconds = 3_600_000;
       await fails(ends.reconnecting.then((error) => Promise.reject(error)), /Connection closed with an error\.$/);
       await patient(ends.reconnected, "the client to be back");

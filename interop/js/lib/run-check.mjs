@@ -3,9 +3,10 @@ import { Cable, Probe, Spoked } from "./servers.mjs";
 
 // Servers are those of the checks that need none of their own.
 export class Servers {
-  static async start() {
+  static async start(scheme) {
     const servers = new Servers();
-    const started = await Promise.allSettled([Spoked.start(), Probe.start()]);
+    servers.scheme = scheme;
+    const started = await Promise.allSettled([Spoked.start([], 0, scheme), Probe.start([], `${scheme}://127.0.0.1:0`)]);
     [servers.spoked, servers.probe] = started.map((s) => s.value);
     const failed = started.find((s) => s.status === "rejected");
     if (failed) {
@@ -22,7 +23,7 @@ export class Servers {
 // runCheck calls run(url, control) with what the check needs.
 export async function runCheck(check, shared, run) {
   const own = check.own || check.args;
-  let server = own ? await Spoked.start(check.args) : check.probe ? shared.probe : shared.spoked;
+  let server = own ? await Spoked.start(check.args, 0, shared.scheme) : check.probe ? shared.probe : shared.spoked;
   const { port } = server;
   let cable = null;
   let stopped = false;
@@ -36,7 +37,7 @@ export async function runCheck(check, shared, run) {
         return server.stop();
       },
       restart: async () => {
-        server = await Spoked.start(check.args, port);
+        server = await Spoked.start(check.args, port, shared.scheme);
         stopped = false;
       },
     });

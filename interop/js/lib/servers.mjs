@@ -5,6 +5,7 @@ import net from "node:net";
 import os from "node:os";
 import path from "node:path";
 import { fileURLToPath } from "node:url";
+import { certificate } from "./certificate.mjs";
 
 const repository = fileURLToPath(new URL("../../..", import.meta.url));
 const START_LIMIT = 60_000; // ms
@@ -20,7 +21,7 @@ process.on("exit", () => {
 // binaries has what the environment names, and what has been built here.
 const binaries = { spoked: process.env.SPOKED, probe: process.env.PROBE };
 
-function binary(name, pkg) {
+export function binary(name, pkg) {
   if (!binaries[name]) {
     folder ??= mkdtempSync(path.join(os.tmpdir(), "spoke-interop-"));
     binaries[name] = path.join(folder, name);
@@ -102,12 +103,20 @@ class Program {
   }
 }
 
+// flags are those of a server of https.
+function flags(scheme) {
+  if (scheme === "http") return [];
+  const { cert, key } = certificate();
+  return ["-tls-cert", cert, "-tls-key", key];
+}
+
 // Probe is the server of the recorded exchanges, with the hubs of interop/probe/hubs.
 export class Probe extends Program {
   // start takes probe's flags, and where it listens.
   static async start(args = [], urls = "http://127.0.0.1:0") {
     const server = new Probe();
-    await server.run(binary("probe", "./interop/probe"), ["-urls", urls, ...args], /^listening on (http:\S+)$/m);
+    const scheme = urls.startsWith("https:") ? "https" : "http";
+    await server.run(binary("probe", "./interop/probe"), ["-urls", urls, ...flags(scheme), ...args], /^listening on (https?:\S+)$/m);
     return server;
   }
 }
@@ -115,9 +124,10 @@ export class Probe extends Program {
 // Spoked is the program spoked with the hub /bench.
 export class Spoked extends Program {
   // start takes spoked's flags, and a port if it must be that one.
-  static async start(args = [], port = 0) {
+  static async start(args = [], port = 0, scheme = "http") {
     const server = new Spoked();
-    await server.run(binary("spoked", "./cmd/spoked"), ["-bench", "-addr", `127.0.0.1:${port}`, ...args], /^Spoke is serving (http:\S+)$/m);
+    const all = ["-bench", "-addr", `127.0.0.1:${port}`, ...flags(scheme), ...args];
+    await server.run(binary("spoked", "./cmd/spoked"), all, /^Spoke is serving (https?:\S+)$/m);
     if (args.includes("-admin-addr")) await within(server.said("admin listener"), START_LIMIT, "the admin listener");
     return server;
   }
@@ -161,7 +171,7 @@ export class Cable {
       far.on("error", cut).on("close", cut).pipe(near);
     });
     await new Promise((resolve) => cable.#relay.listen(0, "127.0.0.1", resolve));
-    cable.url = `http://127.0.0.1:${cable.#relay.address().port}/`;
+    cable.url = `${new URL(server.url).protocol}//127.0.0.1:${cable.#relay.address().port}/`;
     return cable;
   }
 

@@ -4,6 +4,7 @@ import java.io.IOException;
 import java.net.InetAddress;
 import java.net.ServerSocket;
 import java.net.Socket;
+import java.net.URI;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
 
@@ -17,7 +18,7 @@ final class Cable implements AutoCloseable {
     Cable(Program server) throws IOException {
         target = server.port();
         listener = new ServerSocket(0, 50, InetAddress.getLoopbackAddress());
-        url = "http://127.0.0.1:" + listener.getLocalPort() + "/";
+        url = URI.create(server.url).getScheme() + "://127.0.0.1:" + listener.getLocalPort() + "/";
         start(this::accept);
     }
 

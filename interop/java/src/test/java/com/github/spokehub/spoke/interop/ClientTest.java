@@ -8,7 +8,6 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import com.microsoft.signalr.HubConnection;
 import com.microsoft.signalr.HubConnectionState;
 import com.microsoft.signalr.Subscription;
-import com.microsoft.signalr.TransportEnum;
 import io.reactivex.rxjava3.core.Completable;
 import io.reactivex.rxjava3.core.Single;
 import java.util.ArrayList;
@@ -26,7 +25,7 @@ import org.junit.jupiter.api.Test;
  * same (interop/js/lib).
  */
 abstract class ClientTest extends ProbeTest {
-    private String bench() {
+    final String bench() {
         return spoked.url + "bench";
     }
 
@@ -36,15 +35,6 @@ abstract class ClientTest extends ProbeTest {
         HubConnection c = started(bench());
         assertEquals(HubConnectionState.CONNECTED, c.getConnectionState());
         assertTrue(c.getConnectionId().matches("[A-Za-z0-9_-]{22}"), c.getConnectionId());
-        assertEquals("x", echo(c, "x"));
-    }
-
-    @Test
-    @DisplayName("connects without negotiate")
-    void skipNegotiate() {
-        HubConnection c = build(bench(), options -> options.shouldSkipNegotiate(true).withTransport(TransportEnum.WEBSOCKETS));
-        done(c.start());
-        assertNull(c.getConnectionId());
         assertEquals("x", echo(c, "x"));
     }
 
@@ -67,22 +57,9 @@ abstract class ClientTest extends ProbeTest {
     }
 
     @Test
-    @DisplayName("send needs no answer, and keeps the order")
-    void send() throws Exception {
-        try (Program own = Program.spoked()) {
-            HubConnection c = build(own.url + "bench");
-            Inbox<Integer> inbox = new Inbox<>(c, "message", Integer.class);
-            done(c.start());
-            for (int i = 0; i < 100; i++) c.send("Broadcast", i);
-            for (int i = 0; i < 100; i++) assertEquals(i, inbox.next());
-            done(c.stop());
-        }
-    }
-
-    @Test
     @DisplayName("the server calls every handler until it is taken off")
     void handlers() throws Exception {
-        try (Program own = Program.spoked()) {
+        try (Program own = own()) {
             HubConnection c = build(own.url + "bench");
             HubConnection other = build(own.url + "bench");
             Inbox<String> mine = Inbox.of(c);
@@ -129,7 +106,7 @@ abstract class ClientTest extends ProbeTest {
     @Test
     @DisplayName("users")
     void users() throws Exception {
-        try (Program own = Program.spoked("-dev-users")) {
+        try (Program own = own("-dev-users")) {
             HubConnection ann = build(own.url + "bench?user=ann");
             HubConnection bob = build(own.url + "bench", options -> options.withAccessTokenProvider(Single.just("bob")));
             Inbox<String> atAnn = Inbox.of(ann);
@@ -150,7 +127,7 @@ abstract class ClientTest extends ProbeTest {
     @Test
     @DisplayName("a refused user gets an error from start")
     void refusedUser() throws Exception {
-        try (Program own = Program.spoked("-dev-users")) {
+        try (Program own = own("-dev-users")) {
             HubConnection c = build(own.url + "bench?user=" + "x".repeat(100));
             String error = failure(c.start());
             assertTrue(error.contains("401"), error);
@@ -200,7 +177,7 @@ abstract class ClientTest extends ProbeTest {
     @Test
     @DisplayName("a drain lets running calls finish, then closes with leave to reconnect")
     void drain() throws Exception {
-        Program own = Program.spoked("-drain", "300ms", "-admin-addr", "127.0.0.1:0");
+        Program own = own("-drain", "300ms", "-admin-addr", "127.0.0.1:0");
         HubConnection c = build(own.url + "bench");
         CompletableFuture<Exception> end = end(c);
         done(c.start());
@@ -210,7 +187,7 @@ abstract class ClientTest extends ProbeTest {
         assertEquals(0, own.stop(), "exit code");
         await(call);
         await(end);
-        try (Program again = Program.spokedAt(own.port())) {
+        try (Program again = Program.spoked(scheme(), own.port())) {
             done(c.start());
             assertEquals("back", echo(c, "back"));
             done(c.stop());
@@ -222,7 +199,8 @@ abstract class ClientTest extends ProbeTest {
     @DisplayName("without automatic reconnect, a cut ends the connection; start begins anew")
     void cut() throws Exception {
         try (Cable cable = new Cable(spoked)) {
-            HubConnection c = build(cable.url + "bench");
+            // Left to itself, this client makes a poll that was cut off a second time, so that the connection goes on.
+            HubConnection c = build(cable.url + "bench", options -> { }, http -> http.retryOnConnectionFailure(false));
             CompletableFuture<Exception> end = end(c);
             done(c.start());
             String before = c.getConnectionId();
@@ -243,7 +221,7 @@ abstract class ClientTest extends ProbeTest {
     @Test
     @DisplayName("1 MiB of text in one message, in 64 KiB pieces and in 1 KiB pieces")
     void large() throws Exception {
-        try (Program own = Program.spoked("-max-message", "2000000")) {
+        try (Program own = own("-max-message", "2000000")) {
             HubConnection c = started(own.url + "bench");
             String text = "0123456789abcdef".repeat(65_536);
             for (int size : new int[] {1 << 20, 1 << 16, 1 << 10}) {
@@ -276,7 +254,7 @@ abstract class ClientTest extends ProbeTest {
     @Test
     @DisplayName("200 clients at once")
     void many() throws Exception {
-        try (Program own = Program.spoked()) {
+        try (Program own = own()) {
             List<HubConnection> clients = IntStream.range(0, 200).mapToObj(i -> build(own.url + "bench")).toList();
             List<Inbox<String>> inboxes = clients.stream().map(Inbox::of).toList();
             for (HubConnection c : clients) done(c.start());

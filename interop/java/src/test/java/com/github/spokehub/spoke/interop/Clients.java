@@ -8,8 +8,10 @@ import com.microsoft.signalr.HttpHubConnectionBuilder;
 import com.microsoft.signalr.HubConnection;
 import com.microsoft.signalr.HubConnectionBuilder;
 import com.microsoft.signalr.HubProtocol;
+import com.microsoft.signalr.TransportEnum;
 import io.reactivex.rxjava3.core.Completable;
 import io.reactivex.rxjava3.core.Single;
+import java.io.IOException;
 import java.lang.reflect.Type;
 import java.util.ArrayList;
 import java.util.List;
@@ -18,6 +20,7 @@ import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.LinkedBlockingQueue;
 import java.util.concurrent.TimeUnit;
 import java.util.function.Consumer;
+import okhttp3.OkHttpClient;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeAll;
@@ -36,15 +39,30 @@ abstract class Clients {
     private final List<HubConnection> open = new ArrayList<>();
     Program spoked;
     Program probe;
+    private Certificate certificate; // null: http
+
+    /** The transport under test. */
+    abstract TransportEnum transport();
 
     /** The protocol under test; null is the client's own default. */
     abstract HubProtocol protocol();
 
+    /** The scheme under test; those over https say so. */
+    String scheme() {
+        return "http";
+    }
+
+    /** A server with the hub /bench for one test alone. */
+    final Program own(String... flags) throws IOException {
+        return Program.spoked(scheme(), 0, flags);
+    }
+
     @BeforeAll
     void startServers() throws Exception {
         assertEquals(System.getProperty("signalr.version"), VERSION, "the version in pom.xml, and here");
-        spoked = Program.spoked();
-        probe = Program.probe();
+        if (scheme().equals("https")) certificate = Certificate.made();
+        spoked = Program.spoked(scheme(), 0);
+        probe = Program.probe(scheme());
     }
 
     @AfterAll
@@ -59,13 +77,23 @@ abstract class Clients {
         open.clear();
     }
 
-    final HubConnection build(String url, Consumer<HttpHubConnectionBuilder> options) {
+    /** A connection to a hub; http may change the client's way to make requests. */
+    final HubConnection build(String url, Consumer<HttpHubConnectionBuilder> options, Consumer<OkHttpClient.Builder> http) {
         HttpHubConnectionBuilder builder = HubConnectionBuilder.create(url).withHandshakeResponseTimeout(PATIENCE * 1000);
+        builder.withTransport(transport());
         if (protocol() != null) builder.withHubProtocol(protocol());
+        builder.setHttpClientBuilderCallback(client -> {
+            if (certificate != null) certificate.trustedBy(client);
+            http.accept(client);
+        });
         options.accept(builder);
         HubConnection connection = builder.build();
         open.add(connection);
         return connection;
+    }
+
+    final HubConnection build(String url, Consumer<HttpHubConnectionBuilder> options) {
+        return build(url, options, http -> { });
     }
 
     final HubConnection build(String url) {

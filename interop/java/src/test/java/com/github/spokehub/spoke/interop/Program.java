@@ -18,7 +18,7 @@ final class Program implements AutoCloseable {
     private static final long STOP_LIMIT = 60; // seconds
     private static final Pattern ADMIN = Pattern.compile("admin listener.* url=(\\S+)");
     private static final Pattern RUNNING = Pattern.compile("\"CallsRunning\":\\s*([0-9]+)");
-    private static final Pattern SERVING = Pattern.compile("^(?:Spoke is serving|listening on) (http:\\S+?)/?$");
+    private static final Pattern SERVING = Pattern.compile("^(?:Spoke is serving|listening on) (https?:\\S+?)/?$");
 
     /** Where it serves, with a slash at the end. */
     final String url;
@@ -31,24 +31,27 @@ final class Program implements AutoCloseable {
         this.admin = admin;
     }
 
-    /** The program spoked with the hub /bench, on a free port. */
-    static Program spoked(String... flags) throws IOException {
-        return spokedAt(0, flags);
-    }
-
-    /** The same on a given port; 0 takes a free one. */
-    static Program spokedAt(int port, String... flags) throws IOException {
+    /** The program spoked with the hub /bench, over http or https; port 0 takes a free one. */
+    static Program spoked(String scheme, int port, String... flags) throws IOException {
         List<String> command = new ArrayList<>(List.of(binary("spoked"), "-bench", "-addr", "127.0.0.1:" + port));
+        command.addAll(certificate(scheme));
         command.addAll(List.of(flags));
         return start(command);
     }
 
     /** The server of the recorded exchanges, with the hubs of interop/probe/hubs. */
-    static Program probe() throws IOException {
-        return start(List.of(binary("probe"), "-urls", "http://127.0.0.1:0"));
+    static Program probe(String scheme) throws IOException {
+        List<String> command = new ArrayList<>(List.of(binary("probe"), "-urls", scheme + "://127.0.0.1:0"));
+        command.addAll(certificate(scheme));
+        return start(command);
     }
 
-    private static String binary(String name) {
+    private static List<String> certificate(String scheme) throws IOException {
+        if (scheme.equals("http")) return List.of();
+        return List.of("-tls-cert", Certificate.made().file().toString(), "-tls-key", Certificate.made().key().toString());
+    }
+
+    static String binary(String name) {
         String path = System.getProperty(name);
         if (path == null) throw new IllegalStateException("the tests want the path of the server in -D" + name + "=…: see interop/java/README.md");
         return path;

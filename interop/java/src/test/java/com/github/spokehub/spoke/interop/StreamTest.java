@@ -7,23 +7,21 @@ import io.reactivex.rxjava3.core.Observable;
 import io.reactivex.rxjava3.core.Single;
 import io.reactivex.rxjava3.disposables.Disposable;
 import io.reactivex.rxjava3.observers.TestObserver;
-import io.reactivex.rxjava3.subjects.ReplaySubject;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.TimeUnit;
-import java.util.stream.Collectors;
 import java.util.stream.IntStream;
 import org.junit.jupiter.api.DisplayName;
 import org.junit.jupiter.api.Test;
 
-/** Streams, down and up, against the hubs of interop/probe. */
+/** Streams of the server, against the hubs of interop/probe. */
 abstract class StreamTest extends Clients {
-    private static List<Integer> range(int n) {
+    static List<Integer> range(int n) {
         return IntStream.range(0, n).boxed().toList();
     }
 
-    private static <T> List<T> collect(Observable<T> stream) {
+    static <T> List<T> collect(Observable<T> stream) {
         return get(stream.toList());
     }
 
@@ -109,61 +107,5 @@ abstract class StreamTest extends Clients {
         while (get(c.invoke(Integer.class, "Counting")) != 0 && System.nanoTime() < limit) Thread.onSpinWait();
         assertEquals(0, get(c.invoke(Integer.class, "Counting")), "streams under way after the cancel");
         assertEquals(range(3), collect(c.stream(Integer.class, "Count", 3, 0)));
-    }
-
-    @Test
-    @DisplayName("streaming up: items, the end, an error")
-    void up() {
-        HubConnection c = started(probe.url + "probe");
-        assertEquals("", get(c.invoke(String.class, "Concat", Observable.empty())));
-        String joined = IntStream.range(0, 1000).mapToObj(i -> i + ".").collect(Collectors.joining());
-        assertEquals(joined, get(c.invoke(String.class, "Concat", Observable.range(0, 1000).map(i -> i + "."))));
-        ReplaySubject<String> failing = ReplaySubject.create();
-        failing.onNext("a");
-        failing.onError(new IllegalStateException("client says no"));
-        String failed = get(c.invoke(String.class, "Concat", failing));
-        assertEquals("a|HubException:java.lang.IllegalStateException: client says no", failed); // this client sends the whole exception as text
-        ReplaySubject<Object> wrong = ReplaySubject.create();
-        wrong.onNext("a");
-        wrong.onNext(List.of(1));
-        assertEquals("a|HubException:Failed to bind Stream message.", get(c.invoke(String.class, "Concat", wrong)));
-        assertEquals("alive", echo(c, "alive"));
-    }
-
-    @Test
-    @DisplayName("streaming up: two streams with a plain argument between them")
-    void twoStreams() {
-        HubConnection c = started(probe.url + "probe");
-        assertEquals("ab>12", get(c.invoke(String.class, "ConcatApart", Observable.just("a", "b"), ">", Observable.just(1, 2))));
-    }
-
-    @Test
-    @DisplayName("streaming up: a method that ends first")
-    void methodEndsFirst() {
-        HubConnection c = started(probe.url + "probe");
-        ReplaySubject<String> items = ReplaySubject.create();
-        items.onNext("a");
-        assertEquals("a", get(c.invoke(String.class, "TakeOne", items)));
-        for (int i = 0; i < 100; i++) items.onNext("late " + i);
-        items.onComplete();
-        assertEquals("alive", echo(c, "alive"));
-    }
-
-    @Test
-    @DisplayName("streaming up: sent without waiting for an answer")
-    void sent() {
-        HubConnection c = started(probe.url + "probe");
-        c.send("Concat", Observable.just("nobody asks for this"));
-        assertEquals("alive", echo(c, "alive"));
-    }
-
-    @Test
-    @DisplayName("streaming up and down in one call")
-    void upAndDown() {
-        HubConnection c = started(probe.url + "probe");
-        ReplaySubject<String> items = ReplaySubject.create();
-        for (String item : List.of("a", "b", "c")) items.onNext(item);
-        items.onComplete();
-        assertEquals(List.of("a!", "b!", "c!"), collect(c.stream(String.class, "Shout", items)));
     }
 }
