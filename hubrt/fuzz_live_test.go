@@ -110,7 +110,7 @@ func FuzzUnderWay(f *testing.F) {
 }
 
 // packRecord is a JSON record in MessagePack.
-func packRecord(f *testing.F, record string) []byte {
+func packRecord(f testing.TB, record string) []byte {
 	f.Helper()
 	var m struct {
 		Type      int             `json:"type"`
@@ -125,6 +125,10 @@ func packRecord(f *testing.F, record string) []byte {
 	if err := json.Unmarshal([]byte(record), &m); err != nil {
 		f.Fatal(err)
 	}
+	for i, v := range m.Arguments {
+		m.Arguments[i] = whole(v)
+	}
+	m.Item = whole(m.Item)
 	var list []any
 	switch headers := map[string]any{}; m.Type {
 	case 1, 4:
@@ -142,6 +146,8 @@ func packRecord(f *testing.F, record string) []byte {
 		}
 	case 5:
 		list = []any{m.Type, headers, m.ID}
+	case 7:
+		list = []any{m.Type, nil}
 	default:
 		list = []any{m.Type}
 	}
@@ -150,4 +156,12 @@ func packRecord(f *testing.F, record string) []byte {
 		f.Fatal(len(value), err)
 	}
 	return append([]byte{byte(len(value))}, value...)
+}
+
+// whole makes an integer of a JSON number that is one.
+func whole(v any) any {
+	if f, ok := v.(float64); ok && f == float64(int64(f)) {
+		return int64(f)
+	}
+	return v
 }
