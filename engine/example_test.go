@@ -2,10 +2,13 @@ package engine_test
 
 import (
 	"context"
+	"crypto/tls"
+	"crypto/x509"
 	"fmt"
 	"io"
 	"log"
 	"net"
+	"net/http/httptest"
 
 	"github.com/spokehub/spoke/engine"
 )
@@ -97,4 +100,42 @@ func ExampleLoop_Post() {
 	// news
 	// news
 	// news
+}
+
+// The same server behind TLS, with a certificate made for tests.
+func ExampleEngine_ListenTLS() {
+	made := httptest.NewTLSServer(nil)
+	defer made.Close()
+	e, err := engine.New(engine.Config{})
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer e.Shutdown(context.Background())
+	closed := make(chan engine.CloseReason, 1)
+	at, err := e.ListenTLS("tcp", "127.0.0.1:0", engine.TLS{Config: &tls.Config{Certificates: made.TLS.Certificates}}, func(c *engine.Conn) engine.Handler {
+		state, _ := c.TLS()
+		fmt.Println("a handshake with", tls.VersionName(state.Version))
+		return lines{closed}
+	})
+	if err != nil {
+		log.Fatal(err)
+	}
+	trusts := x509.NewCertPool()
+	trusts.AddCert(made.Certificate())
+	nc, err := tls.Dial("tcp", at.String(), &tls.Config{RootCAs: trusts, ServerName: "example.com"})
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Fprintf(nc, "hello\n")
+	answer := make([]byte, 6)
+	if _, err := io.ReadFull(nc, answer); err != nil {
+		log.Fatal(err)
+	}
+	fmt.Printf("%s", answer)
+	nc.Close()
+	fmt.Println(<-closed)
+	// Output:
+	// a handshake with TLS 1.3
+	// hello
+	// peer-closed
 }

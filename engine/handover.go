@@ -10,7 +10,10 @@ import (
 // ErrClosed is the answer of a connection that has gone.
 var ErrClosed = errors.New("engine: the connection is closed")
 
-var errNotPlain = errors.New("only *net.TCPConn and *net.UnixConn can be taken, not what wraps them (TLS)")
+var (
+	errNotPlain    = errors.New("only *net.TCPConn and *net.UnixConn can be taken, and what Detach has returned; not what else wraps them (TLS)")
+	errHandshaking = errors.New("engine: detach: the connection is in its TLS handshake; it can leave when that has succeeded")
+)
 
 // Attach moves a plain TCP or unix connection into the loops (with the memory backend: an end of Pipe). prefix holds bytes
 // already read from it, which are shown first; it is copied. open runs on the loop that gets it. After a nil error nc must not
@@ -71,6 +74,9 @@ func (e *Engine) attach(to *Loop, nc net.Conn, prefix []byte, open func(c *Conn)
 func (c *Conn) Detach(prefix []byte) (net.Conn, error) {
 	if c.flags&(flagDead|flagClosing) != 0 {
 		return nil, fmt.Errorf("engine: detach: %w", ErrClosed)
+	}
+	if _, ok := c.handler.(*handshake); ok {
+		return nil, errHandshaking
 	}
 	l := c.loop
 	l.flush(c)

@@ -15,6 +15,8 @@ const (
 	helloMax  = 16 << 10       // bytes of a client before our answer; crypto/tls would take 64 KiB, real ones have 0.2 to 2
 	recordMax = 16<<10 + 2<<10 // bytes of a record behind its header: RFC 5246, 6.2.3; RFC 8446, 5.2 allows less
 
+	handshakeSpare = 5 * time.Second // the loop acts within a second or two
+
 	recordHeader    = 5  // RFC 8446, 5.1: type, version, length
 	recordHandshake = 22 // the type
 	handshakeHeader = 4  // RFC 8446, 4: type, length
@@ -43,9 +45,10 @@ type handshake struct {
 	local, remote net.Addr              //
 	gone          context.Context       // the connection has ended
 
-	end  context.CancelFunc // loop
-	step step               // loop
-	seal *sealed            // loop, then the goroutine, then the loop
+	end     context.CancelFunc // loop
+	step    step               // loop
+	counted bool               // loop: among Stats.HandshakesRunning
+	seal    *sealed            // loop, then the goroutine, then the loop
 
 	in, out []byte
 	ended   bool // by the client
@@ -102,7 +105,8 @@ func (h *handshake) OnData(c *Conn, p []byte) int {
 
 // begin starts the handshake proper.
 func (h *handshake) begin(c *Conn) {
-	h.gone, h.end = context.WithCancel(context.Background())
+	// The time is the loop's business. That the context has one, too, ends the goroutine of a connection that has got another handler.
+	h.gone, h.end = context.WithTimeout(context.Background(), h.by.cfg.HandshakeTimeout+handshakeSpare)
 	h.turn = make(chan struct{}, 1)
 	h.local, h.remote = c.Local(), remoteAddr(c)
 	h.seal = newSealed(h)
@@ -113,7 +117,16 @@ func (h *handshake) begin(c *Conn) {
 		c.Reset(Refused, fmt.Errorf("engine: %d TLS handshakes are under way, at most %d may be", h.by.cfg.Handshakes, h.by.cfg.Handshakes))
 		return
 	}
+	h.counted = true
 	c.loop.counters.handshakesRunning.Add(1)
+}
+
+// countOut: the handshake is no longer under way.
+func (h *handshake) countOut() {
+	if h.counted {
+		h.counted = false
+		h.loop.counters.handshakesRunning.Add(-1)
+	}
 }
 
 func (h *handshake) resume(c *Conn) {
@@ -162,16 +175,13 @@ func (h *handshake) Idle() bool { return true }
 
 // OnClose implements Handler. It also runs for a connection that is closed in then.
 func (h *handshake) OnClose(c *Conn, _ CloseReason, _ error) {
-	k := &c.loop.counters
-	if h.end != nil && h.step != succeeded {
+	if h.end != nil {
 		h.end()
 		h.by.pool.abandon(h)
-		if h.step != refused {
-			k.handshakesRunning.Add(-1)
-		}
+		h.countOut()
 	}
 	if h.step != succeeded && h.step != refused {
-		k.handshakesFailed.Add(1)
+		c.loop.counters.handshakesFailed.Add(1)
 	}
 	h.in, h.out = nil, nil
 }
@@ -259,11 +269,12 @@ func (h *handshake) awaits() {
 
 // computed: the goroutine has ended. Loop.
 func (h *handshake) computed(err error) {
+	h.countOut()
+	h.end()
 	c := h.ref.Conn()
 	if c == nil || h.step != forServer {
 		return
 	}
-	k := &c.loop.counters
 	h.send(c)
 	if c.Closed() { // over a cap that is far too low
 		return
@@ -272,10 +283,8 @@ func (h *handshake) computed(err error) {
 		h.fail(c, fmt.Errorf("engine: TLS handshake: %w", err))
 		return
 	}
-	h.end()
 	h.step = succeeded
-	k.handshakesRunning.Add(-1)
-	k.handshakes.Add(1)
+	c.loop.counters.handshakes.Add(1)
 	c.SetDeadline(0)
 	if !h.loop.encrypt(c, h.seal, h.in) {
 		return

@@ -490,6 +490,31 @@ func TestSecureTwice(t *testing.T) {
 	}
 }
 
+// TestDetachInHandshake: a connection cannot leave in the middle of its handshake; and when somebody gives it another handler, what the handshake has ends at its time.
+func TestDetachInHandshake(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		e := memoryEngine(t, Config{Loops: 1})
+		by := handshaker(t, TLS{Handshakes: 1})
+		var r Ref
+		raw := dialMemory(t, e, func(c *Conn) Handler { r = c.Ref(); return by.Open(echo().open)(c) })
+		client := tls.Client(&staller{MemoryConn: raw, hello: func(n int) int { return n }}, clientTLS())
+		go func() { _ = client.Handshake() }()
+		synctest.Wait()
+		on(t, e.Loops()[0], func() {
+			if _, err := r.Conn().Detach(nil); err == nil || !strings.Contains(err.Error(), "TLS handshake") {
+				t.Errorf("Detach answers %v", err)
+			}
+			r.Conn().SetHandler(echo())
+		})
+		time.Sleep(time.Minute)
+		synctest.Wait()
+		_ = raw.Close()
+		tc := secured(t, e, by, clientTLS(), echo().open) // in the only place there is
+		_ = tc.Close()
+	})
+}
+
 // TestHandshakePanic: a function of the configuration that panics ends one connection.
 func TestHandshakePanic(t *testing.T) {
 	t.Parallel()

@@ -109,7 +109,8 @@ func (h *Handshaker) Open(then func(c *Conn) Handler) func(c *Conn) Handler {
 }
 
 // Secure begins a TLS handshake, as a server, on a connection that was plain so far: with what its handler leaves unconsumed, when called inside OnData, and what comes
-// after it. What has been queued before leaves as it is. then is that of Handshaker.Open. A connection that speaks TLS already is reset.
+// after it. What has been queued before leaves as it is, and a pause ends. then is that of Handshaker.Open; before it runs the connection has no other handler, and
+// cannot be detached. A connection that speaks TLS already is reset.
 func (c *Conn) Secure(h *Handshaker, then func(c *Conn) Handler) {
 	if c.flags&(flagDead|flagClosing) != 0 {
 		return
@@ -119,6 +120,7 @@ func (c *Conn) Secure(h *Handshaker, then func(c *Conn) Handler) {
 		return
 	}
 	c.SetHandler(newHandshake(h, c, then))
+	c.ResumeRead()
 }
 
 // TLS is what the handshake has agreed on; false when the connection is plain, or has gone. It makes a copy of some hundred bytes: ask once. Encrypted is cheaper.

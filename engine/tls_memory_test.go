@@ -230,3 +230,42 @@ func TestLentBuffer(t *testing.T) {
 		}
 	}
 }
+
+// BenchmarkEchoTLS is an echo of 60 bytes with TLS 1.3, over a pipe, with the client's part of the work, which is about half.
+func BenchmarkEchoTLS(b *testing.B) {
+	unpoisoned(b)
+	l, _, client := idleTLS(b, echo(), tls.VersionTLS13)
+	message, got := make([]byte, 60), make([]byte, 60)
+	b.ReportAllocs()
+	for b.Loop() {
+		if _, err := client.Write(message); err != nil {
+			b.Fatal(err)
+		}
+		l.turn()
+		if _, err := client.Read(got); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
+// BenchmarkFanOutTLS is BenchmarkFanOut to a hundred connections with TLS 1.3.
+func BenchmarkFanOutTLS(b *testing.B) {
+	unpoisoned(b)
+	l, _, _ := idleLoop(b, &probe{})
+	by := handshaker(b, TLS{})
+	var conns []*Conn
+	for range 100 {
+		c, _, _ := secureOn(b, l, by, &probe{}, tls.VersionTLS13)
+		conns = append(conns, c)
+	}
+	l.drv = &fixed{l.drv, nil}
+	f := NewFrame(make([]byte, 60), 0)
+	b.ReportAllocs()
+	for b.Loop() {
+		for _, c := range conns {
+			c.Send(f)
+		}
+		l.turn()
+	}
+	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/float64(len(conns)), "ns/recipient")
+}
