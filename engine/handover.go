@@ -75,7 +75,7 @@ func (c *Conn) Detach(prefix []byte) (net.Conn, error) {
 	if c.flags&(flagDead|flagClosing) != 0 {
 		return nil, fmt.Errorf("engine: detach: %w", ErrClosed)
 	}
-	if _, ok := c.handler.(*handshake); ok {
+	if h, ok := c.handler.(*handshake); ok && h.step != succeeded {
 		return nil, errHandshaking
 	}
 	l := c.loop

@@ -93,7 +93,13 @@ func (l *Loop) read(c *Conn) {
 		if c.in != nil && c.flags&flagTLS == 0 {
 			p = l.room(c)
 		}
-		n, e := l.receive(c, p)
+		var n int
+		var e syscall.Errno
+		if c.flags&flagTLS == 0 {
+			n, e = l.drv.read(c, p)
+		} else {
+			n, e = l.receiveSealed(c, p)
+		}
 		if e != 0 {
 			l.readFailed(c, e)
 			return

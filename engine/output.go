@@ -217,7 +217,13 @@ func (l *Loop) flush(c *Conn) {
 		return
 	}
 	if f := c.frame; f != nil { // one whole frame and no queue
-		n, e := l.transmit(c, f.buf)
+		var n int
+		var e syscall.Errno
+		if c.flags&flagTLS == 0 { // here and not in transmit, which would be a call more for each recipient
+			n, e = l.drv.write(c, f.buf)
+		} else {
+			n, e = l.transmitSealed(c, f.buf)
+		}
 		if e == 0 && n == len(f.buf) {
 			c.frame = nil
 			l.bytesOut += int64(n)

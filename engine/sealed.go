@@ -10,7 +10,7 @@ import (
 	"time"
 )
 
-// sealed is what a connection has that speaks TLS. It stands between the loop and the driver: receive and transmit are what the driver's read and write are for a
+// sealed is what a connection has that speaks TLS. It stands between the loop and the driver: receiveSealed and transmit are what the driver's read and write are for a
 // plain connection, and keep their contract, so that everything above is the same. The records are those of crypto/tls, whose Conn is given a net.Conn that never
 // blocks: the sealed itself. Its Read says errAgain when there are no more bytes for now, which leaves the tls.Conn as it was, with half a record kept; its Write
 // takes everything, into a buffer of the loop.
@@ -141,14 +141,7 @@ func (c *Conn) appendQueue(b []byte) []byte {
 	return b
 }
 
-// receive reads like driver.read. For a connection that speaks TLS, p must be of readBudget bytes, and who wants to know if there is more asks hasMore.
-func (l *Loop) receive(c *Conn, p []byte) (int, syscall.Errno) {
-	if c.flags&flagTLS == 0 {
-		return l.drv.read(c, p)
-	}
-	return l.receiveSealed(c, p)
-}
-
+// receiveSealed is driver.read of a connection that speaks TLS. p must be of readBudget bytes, and who wants to know if there is more asks hasMore.
 func (l *Loop) receiveSealed(c *Conn, p []byte) (int, syscall.Errno) {
 	s := l.sealed[c.slot]
 	for {
