@@ -170,8 +170,8 @@ func (c *Conn) throttle() {
 		bytes += len(c.box.in.b)
 	}
 	wait := flagRate | flagTurn | flagFull
-	if c.asked() {
-		wait &^= flagTurn // workers may wait for what the client answers
+	if c.lively() != nil {
+		wait &^= flagTurn // workers may wait for what the client sends: an answer, a cancel; and what streams needs no worker
 	}
 	pause := c.flags&wait != 0 || bytes > limit || c.is(flagPaused) && bytes > limit/2
 	switch {

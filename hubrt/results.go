@@ -48,12 +48,6 @@ func (r *results) drop(c *Conn) {
 	}
 }
 
-// asked says whether the client has been asked something.
-func (c *Conn) asked() bool {
-	l := c.lively()
-	return l != nil && !l.results.empty()
-}
-
 // replied takes a client's answer; one that nobody waits for is ignored. One to a question of another connection ends this one: the ids are easy to guess.
 func (c *Conn) replied(m *codec.Message) {
 	n, ok := parseQuestion(m.ID)

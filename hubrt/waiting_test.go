@@ -7,6 +7,7 @@ import (
 	"math/rand/v2"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -411,4 +412,42 @@ func TestClientResultTimeout(t *testing.T) {
 			})
 		})
 	}
+}
+
+// TestCancelReadWhileWaitingForWorker: a connection that waits for its turn with the workers is still read while they may wait for what it sends: a cancel, or items.
+func TestCancelReadWhileWaitingForWorker(t *testing.T) {
+	t.Parallel()
+	bubble(t, rigConfig{loops: 1, workers: 1, queue: 1}, func(r *rig) {
+		h := r.hub(probe{}, Options{MaxParallelCalls: 5})
+		handle(t, h, "Wait", func(ctx context.Context) (string, error) { <-ctx.Done(); return "canceled", nil })
+		var sum atomic.Int64
+		handle(t, h, "Sum", func(items <-chan int) {
+			for n := range items {
+				sum.Add(int64(n))
+			}
+		})
+		c := r.connect(h)
+		c.send(strings.Replace(call1("up", "Sum"), `"arguments"`, `"streamIds":["u"],"arguments"`, 1))
+		for _, id := range []string{"1", "2", "3", "4"} {
+			c.send(call1(id, "Wait"))
+		}
+		synctest.Wait()
+		c.on(func(hc *Conn) {
+			if !hc.is(flagTurn) || hc.is(flagPaused) {
+				t.Errorf("waits for a turn: %v, paused: %v", hc.is(flagTurn), hc.is(flagPaused))
+			}
+		})
+		c.send(item("u", "20"), item("u", "22"))
+		synctest.Wait()
+		if n := sum.Load(); n != 42 {
+			t.Errorf("items of %d have come, want 42", n)
+		}
+		c.send(end("u"))
+		c.expect(result("up", "null"))
+		for _, id := range []string{"1", "2", "3", "4"} {
+			c.send(cancelCall(id))
+			c.expect(result(id, `"canceled"`))
+		}
+		c.leave()
+	})
 }
