@@ -183,7 +183,6 @@ func (h *handshake) OnClose(c *Conn, _ CloseReason, _ error) {
 	if h.step != succeeded && h.step != refused {
 		c.loop.counters.handshakesFailed.Add(1)
 	}
-	h.in, h.out = nil, nil
 }
 
 // fail ends the connection, behind the alert if there is one.
