@@ -56,8 +56,10 @@ type requests struct {
 // on serves hubs in each of the ways in which requests may come in, and hands each to f with clients for it.
 func onEachServer(t *testing.T, mapHubs func(s *spoke.Server) *spoke.Hub, f func(t *testing.T, hub *spoke.Hub, url string, client, fresh *http.Client)) {
 	t.Helper()
-	cfg := func() spoke.Config {
-		return spoke.Config{Drain: -1, ParkedTimeout: time.Minute, Engine: engine.Config{Loops: 3}}
+	cfg := func() spoke.Config { // a machine that is busy with other things is not to end anything
+		c := spoke.Config{Drain: -1, ParkedTimeout: time.Minute, Engine: engine.Config{Loops: 3, SendTimeout: time.Minute}}
+		c.HTTP.HeadTimeout, c.Hub.HandshakeTimeout = time.Minute, time.Minute
+		return c
 	}
 	for _, backend := range []string{"epoll", "gnet"} {
 		t.Run(backend, func(t *testing.T) {
@@ -295,7 +297,8 @@ func (r *requests) endOne(d time.Duration) error {
 	return r.take(string(got))
 }
 
-// two polls overlap: one of them is replaced, or was answered before the other came.
+// two polls overlap: one of them is replaced, or was answered before the other came. They have no deadline, but net/http's client may give a request a pooled connection that it is about to
+// end because the deadline of the request before has passed.
 func (r *requests) two() error {
 	type result struct {
 		got string
@@ -308,6 +311,12 @@ func (r *requests) two() error {
 	}()
 	got, err := r.poll(context.Background(), r.client)
 	o := <-other
+	for _, e := range []*error{&err, &o.err} {
+		if errors.Is(*e, context.DeadlineExceeded) { // of another request; see below
+			*e = nil
+			r.dropped++
+		}
+	}
 	if err != nil || o.err != nil {
 		return fmt.Errorf("two polls: %v, %v", err, o.err)
 	}
@@ -406,7 +415,7 @@ func TestPollsDroppedAndOverlapped(t *testing.T) {
 					return
 				}
 				err = r.delete()
-				if errors.Is(err, context.DeadlineExceeded) { // net/http's client gives a request a pooled connection that it is about to end for another one's sake
+				if errors.Is(err, context.DeadlineExceeded) { // of another request, as in two
 					err = r.delete()
 				}
 				if err != nil {

@@ -38,7 +38,7 @@ func FuzzConn(f *testing.F) {
 		}
 		whole := converse(t, s, raw, nil)
 		pieces := converse(t, s, raw, rand.New(rand.NewPCG(seed, 0)))
-		if whole != pieces {
+		if unasked(whole) != unasked(pieces) {
 			t.Fatalf("at once:\n%s\nin pieces:\n%s", whole, pieces)
 		}
 		if log := s.log.String(); log != "" {
@@ -109,9 +109,14 @@ func converse(t *testing.T, s *server, raw []byte, rng *rand.Rand) string {
 	}
 }
 
+// unasked leaves out what the server says when a body has not come yet: that depends on how it comes.
+func unasked(text string) string {
+	return strings.ReplaceAll(text, "HTTP/1.1 100 Continue\r\n\r\n", "")
+}
+
 // fingerprints are the bodies of the answers that served something. What came must be whole answers.
 func fingerprints(t *testing.T, text string) (list []string) {
-	text = strings.ReplaceAll(text, "HTTP/1.1 100 Continue\r\n\r\n", "")
+	text = unasked(text)
 	br := newReader(text)
 	for {
 		if _, err := br.Peek(1); err != nil {
