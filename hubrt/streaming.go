@@ -288,7 +288,7 @@ func (s *streaming) Run(*engine.Loop) {
 		}
 		c.idle()
 	}
-	if c.state == stateOpen {
+	if c.state == stateOpen && !c.gone.Load() { // gone: Abort has ended the stream, and the Close is on its way
 		switch {
 		case s.fatal:
 			c.fail(engine.ResultFailed, s.err)
