@@ -228,7 +228,8 @@ func (s *Server) Shutdown(ctx context.Context) error {
 }
 
 // ServeHTTP serves the hubs, and what Handle was given, from a net/http server. In an http.ServeMux a hub needs two patterns, "/chat" and "/chat/": with the
-// latter alone the mux redirects the WebSocket. A WebSocket is taken from net/http and moved into the event loops, which needs a plain TCP or unix connection.
+// latter alone the mux redirects the WebSocket. A WebSocket is taken from net/http (by HTTP/1.1 only) and moved into the event loops. One under TLS, or whose connection is
+// wrapped in another way, stays where it is and has two goroutines that carry its bytes to and from the loops: see engine.Engine.Bridge for what that costs, and docs/tls.md.
 // Event streams and polls stay with net/http, on any version of HTTP; so stop this server before that one, which waits for them.
 //
 // r.RemoteAddr must be as net/http has set it: if it is one of Config.TrustedProxies, the request is served as its client has sent it.

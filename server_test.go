@@ -286,34 +286,6 @@ func TestMountedWhereNothingCanBeHijacked(t *testing.T) {
 	}
 }
 
-func TestMountedWithTLS(t *testing.T) {
-	t.Parallel()
-	s, err := spoke.New(spoke.Config{Drain: -1})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer s.Shutdown(context.Background())
-	mapHub(t, s, "/chat", Room{})
-	srv := httptest.NewTLSServer(s)
-	defer srv.Close()
-	r, _ := http.NewRequest("GET", srv.URL+"/chat", nil)
-	for k, v := range map[string]string{"Connection": "Upgrade", "Upgrade": "websocket", "Sec-WebSocket-Version": "13", "Sec-WebSocket-Key": "dGhlIHNhbXBsZSBub25jZQ=="} {
-		r.Header.Set(k, v)
-	}
-	res, err := srv.Client().Do(r)
-	if err != nil {
-		t.Fatal(err)
-	}
-	b, _ := io.ReadAll(res.Body)
-	res.Body.Close()
-	if res.StatusCode != 501 || !strings.Contains(string(b), "plain TCP") {
-		t.Errorf("got %d %q", res.StatusCode, b)
-	}
-	if n := s.Stats().Endpoints.Connections; n != 0 {
-		t.Errorf("%d connections are left", n)
-	}
-}
-
 func TestUnixSocket(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "s")

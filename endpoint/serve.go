@@ -3,6 +3,7 @@ package endpoint
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"net"
 	"net/http"
@@ -170,22 +171,34 @@ func (e *Endpoint) hijack(w http.ResponseWriter, r *http.Request, o opening, use
 	if err == nil {
 		peer := e.relayPeer(r)
 		upgrade := ws.AppendUpgrade(nil, r, &e.opt.WebSocket)
-		if o.returns {
-			err = o.conn.hub.Loop().Attach(nc, unread, func(ec *engine.Conn) engine.Handler { return o.conn.resume(ec, upgrade) })
-		} else {
-			err = e.set.cfg.Engine.Attach(nc, unread, func(ec *engine.Conn) engine.Handler {
-				ec.Write(upgrade)
-				handler := o.open(ec, user, peer)
-				o.receiveEarly()
-				return handler
-			})
-		}
+		err = e.takeOver(nc, unread, o, func(ec *engine.Conn) engine.Handler {
+			if o.returns {
+				return o.conn.resume(ec, upgrade)
+			}
+			ec.Write(upgrade)
+			handler := o.open(ec, user, peer)
+			o.receiveEarly()
+			return handler
+		})
 	}
 	if err != nil {
 		o.undo()
-		const sorry = "a WebSocket needs a plain TCP or unix connection on this mount"
+		const sorry = "this connection could not be taken over from the HTTP server"
 		_, _ = fmt.Fprintf(nc, "HTTP/1.1 501 Not Implemented\r\nContent-Type: text/plain\r\nConnection: close\r\nContent-Length: %d\r\n\r\n%s", len(sorry), sorry)
 		_ = nc.Close()
+	}
+	return err
+}
+
+// takeOver brings a connection of net/http into the loops: itself, or over a bridge when it is wrapped in TLS or something else.
+func (e *Endpoint) takeOver(nc net.Conn, unread []byte, o opening, open func(*engine.Conn) engine.Handler) error {
+	attach, bridge := e.set.cfg.Engine.Attach, e.set.cfg.Engine.Bridge
+	if o.returns { // to the loop that its connection is on
+		attach, bridge = o.conn.hub.Loop().Attach, o.conn.hub.Loop().Bridge
+	}
+	err := attach(nc, unread, open)
+	if errors.Is(err, engine.ErrNotPlain) {
+		err = bridge(nc, unread, open)
 	}
 	return err
 }

@@ -19,6 +19,8 @@ func (e *Engine) listen(string, string, func(c *Conn) Handler) (listener, net.Ad
 	return nil, nil, errNoSockets
 }
 
+func bootPair() (ours, theirs net.Conn, err error) { return nil, nil, errNoSockets }
+
 // take prepares a connection for the loops.
 func (e *Engine) take(nc net.Conn) (socket, func(ok bool), error) {
 	s, err := takeMemory(nc)

@@ -22,7 +22,8 @@ type Engine struct {
 	stopping atomic.Bool
 
 	mu        sync.Mutex
-	listeners []listener // under mu
+	listeners []listener           // under mu
+	bridges   map[*bridge]struct{} // under mu
 }
 
 // listener is what Listen opens; close may be called more than once.
@@ -148,6 +149,7 @@ func (e *Engine) Shutdown(ctx context.Context) error {
 	for _, l := range e.loops {
 		l.Post(TaskFunc((*Loop).resetAll))
 	}
+	e.cutBridges()
 	<-done
 	return context.Cause(ctx)
 }

@@ -219,7 +219,7 @@ func (e *Engine) take(nc net.Conn) (s socket, release func(ok bool), err error) 
 	case *net.UnixConn:
 		rc, err = t.SyscallConn()
 	default:
-		return s, nil, errNotPlain
+		return s, nil, ErrNotPlain
 	}
 	if err != nil {
 		return s, nil, err

@@ -316,7 +316,7 @@ func (e *Engine) takeGnet(nc net.Conn) (s socket, release func(ok bool), err err
 	case *net.UnixConn:
 		f, err = t.File()
 	default:
-		return s, nil, errNotPlain
+		return s, nil, ErrNotPlain
 	}
 	if err != nil {
 		return s, nil, err

@@ -165,7 +165,7 @@ func netListen(network, addr string) (net.Listener, *socketFile, error) {
 func (e *Engine) takeGnet(nc net.Conn) (s socket, release func(ok bool), err error) {
 	t, ok := nc.(*net.TCPConn)
 	if !ok {
-		return s, nil, errNotPlain
+		return s, nil, ErrNotPlain
 	}
 	s.conn = t
 	s.remote = remoteOf(t)

@@ -10,10 +10,10 @@ import (
 // ErrClosed is the answer of a connection that has gone.
 var ErrClosed = errors.New("engine: the connection is closed")
 
-var (
-	errNotPlain    = errors.New("only *net.TCPConn and *net.UnixConn can be taken, and what Detach has returned; not what else wraps them (TLS)")
-	errHandshaking = errors.New("engine: detach: the connection is in its TLS handshake; it can leave when that has succeeded")
-)
+// ErrNotPlain is the answer of Attach to a connection that it cannot move into the loops. Bridge can.
+var ErrNotPlain = errors.New("only *net.TCPConn and *net.UnixConn can be taken, and what Detach has returned; not what else wraps them (TLS)")
+
+var errHandshaking = errors.New("engine: detach: the connection is in its TLS handshake; it can leave when that has succeeded")
 
 // Attach moves a plain TCP or unix connection into the loops (with the memory backend: an end of Pipe). prefix holds bytes
 // already read from it, which are shown first; it is copied. open runs on the loop that gets it. After a nil error nc must not

@@ -320,6 +320,18 @@ func (c *MemoryConn) until(at *time.Time, timer **time.Timer, t time.Time) {
 	c.p.cond.Broadcast()
 }
 
+// waitGone returns when the other end has been closed, not only ended its direction, or at the given time, or with this end.
+func (c *MemoryConn) waitGone(until time.Time) {
+	if c.SetReadDeadline(until) != nil {
+		return
+	}
+	c.p.mu.Lock()
+	defer c.p.mu.Unlock()
+	for !c.out().gone && !c.in().reset && c.usable(c.readUntil) == nil {
+		c.p.cond.Wait()
+	}
+}
+
 // The rest is the loop's side: memoryPeer.
 
 func (c *MemoryConn) start(d *memory, slot int32, gen uint32) {
