@@ -18,6 +18,7 @@ type dialer struct {
 	to      netip.AddrPort
 	sources []netip.Addr // nil: the kernel chooses
 	timeout time.Duration
+	tls     *security
 	failed  func(c *client, err error) // any goroutine
 
 	mu      sync.Mutex
@@ -35,7 +36,7 @@ type dialer struct {
 const slowReceiveBuffer = 16 << 10
 
 func newDialer(e *engine.Engine, to netip.AddrPort, o *options, failed func(*client, error)) *dialer {
-	d := &dialer{engine: e, to: to, timeout: o.connectTime, failed: failed, sources: sourceAddresses(to.Addr(), o)}
+	d := &dialer{engine: e, to: to, timeout: o.connectTime, tls: &o.tls, failed: failed, sources: sourceAddresses(to.Addr(), o)}
 	d.ready.L = &d.mu
 	d.ctx, d.cancel = context.WithCancel(context.Background())
 	for range o.dialers {
@@ -134,6 +135,9 @@ func (d *dialer) run() {
 		}
 		nc, err := nd.DialContext(d.ctx, "tcp", d.to.String())
 		if err == nil {
+			nc, err = d.tls.shake(d.ctx, nc, d.timeout)
+		}
+		if err == nil {
 			if a.poster != nil {
 				err = a.poster.shard.loop.Attach(nc, nil, a.poster.open)
 			} else {
@@ -170,7 +174,10 @@ func (d *dialer) stop() {
 // dialFault names the kind of a failure to connect.
 func dialFault(err error) string {
 	var timeout interface{ Timeout() bool }
+	var shake shakeError
 	switch {
+	case errors.As(err, &shake):
+		return shakeFault(err)
 	case errors.Is(err, syscall.ECONNREFUSED):
 		return "connect: connection refused"
 	case errors.Is(err, syscall.ECONNRESET):

@@ -29,6 +29,7 @@ type options struct {
 	scenario scenario
 	target   target
 	url      string
+	tls      security
 
 	n           int
 	duration    time.Duration
@@ -140,6 +141,8 @@ func (o *options) flagSet() *flag.FlagSet {
 	if s.listens() {
 		fs.StringVar(&o.transport, "transport", o.transport, "websockets, sse (server-sent events) or polling; with the latter two what is sent goes out in POSTs, on 8 further connections for each loop")
 	}
+	fs.BoolVar(&o.tls.insecure, "insecure", false, "trust any certificate of a server with TLS")
+	fs.StringVar(&o.tls.caFile, "ca", "", "trust the certificates in this PEM `file`, and what they have signed, for TLS (default: what the system trusts)")
 	fs.StringVar(&o.token, "token", "", "bearer token: goes into the Authorization header")
 	fs.Var(&o.headers, "header", "`'Name: value'` that goes with negotiate and upgrade; may be repeated")
 	steps := "time to dial, negotiate, upgrade, shake hands and join"
@@ -295,6 +298,11 @@ func (o *options) validate() error {
 		bad("%w", err)
 	}
 	o.target = t
+	if err == nil {
+		if err := o.tls.prepare(t); err != nil {
+			problems = append(problems, err)
+		}
+	}
 	count("n", o.n, 1, maxConnections)
 	span("duration", o.duration, 100*time.Millisecond, maxDuration)
 	span("warmup", o.warmup, 0, time.Hour)

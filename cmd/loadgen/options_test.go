@@ -47,7 +47,11 @@ func TestUsage(t *testing.T) {
 		{"slow -slow-share=1 " + url, []string{"-slow-share is 1"}},
 		{"slow -rate=0 " + url, []string{"a slow reader would stop a closed loop"}},
 		{"slow -trickle=-1 " + url, []string{"-trickle is -1"}},
-		{"echo https://example.com/hub", []string{"does not speak TLS"}},
+		{"echo -insecure " + url, []string{"-insecure and -ca are for servers with TLS"}},
+		{"echo -ca=x " + url, []string{"-insecure and -ca are for servers with TLS"}},
+		{"echo -ca=x -insecure https://example.com/hub", []string{"give one of them"}},
+		{"echo -ca=nowhere.pem https://example.com/hub", []string{"-ca: ", "nowhere.pem"}},
+		{"echo -ca=options_test.go wss://example.com/hub", []string{"no certificate in PEM in options_test.go"}},
 		{"echo ftp://example.com/hub", []string{`scheme is "ftp"`}},
 		{"echo http:///hub", []string{"the URL has no host"}},
 		{"echo http://me:secret@host/hub", []string{"-token or -header"}},
@@ -127,12 +131,17 @@ func TestTarget(t *testing.T) {
 		{"http://h:81/a", "h:81", "/a", "/a/negotiate?negotiateVersion=1", "/a?id=x"},
 		{"h/a/", "h:80", "/a", "/a/negotiate?negotiateVersion=1", "/a?id=x"},
 		{"ws://[::1]:5/a%20b?k=v", "[::1]:5", "/a%20b", "/a%20b/negotiate?k=v&negotiateVersion=1", "/a%20b?k=v&id=x"},
+		{"https://h/a", "h:443", "/a", "/a/negotiate?negotiateVersion=1", "/a?id=x"},
+		{"wss://h:8443/a", "h:8443", "/a", "/a/negotiate?negotiateVersion=1", "/a?id=x"},
 		{"http://h", "h:80", "", "/negotiate?negotiateVersion=1", "/?id=x"},
 		{"http://h/a?user=u{n}&again={n}", "h:80", "/a", "/a/negotiate?user=u7&again=7&negotiateVersion=1", "/a?user=u7&again=7&id=x"},
 	} {
 		g, err := parseTarget(c.in)
 		if err != nil {
 			t.Fatalf("%s: %v", c.in, err)
+		}
+		if want := strings.Contains(c.in, "s://") && c.in[:5] != "ws://"; g.secure != want {
+			t.Errorf("%s: with TLS %t", c.in, g.secure)
 		}
 		if g.numbered() != strings.Contains(c.in, "{n}") {
 			t.Errorf("%s: numbered %t", c.in, g.numbered())

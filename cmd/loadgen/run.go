@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"flag"
 	"fmt"
@@ -152,5 +153,9 @@ func reach(o *options) error {
 	if err != nil {
 		return fmt.Errorf("cannot connect to the server at %s: %w; is it running?", to, err)
 	}
-	return nc.Close()
+	secured, err := o.tls.shake(context.Background(), nc, o.connectTime)
+	if err != nil {
+		return fmt.Errorf("the server at %s does not agree on TLS: %w; -ca FILE says whom to trust, -insecure trusts anybody", to, err)
+	}
+	return secured.Close()
 }

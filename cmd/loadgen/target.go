@@ -14,8 +14,11 @@ import (
 type target struct {
 	host  string // of the Host header
 	addr  string // host:port to dial
+	name  string // of the host, for TLS
 	path  string // of the hub, escaped
 	query string // without "?"; may hold numberMark
+
+	secure bool // TLS
 }
 
 // numberMark in the URL's query is replaced by the number of the connection, from 0 to -n - 1 over all processes: each can be another user.
@@ -31,7 +34,7 @@ func (t target) of(number int32) target {
 	return t
 }
 
-// parseTarget reads http://host[:port]/hub, or ws://.
+// parseTarget reads http://host[:port]/hub, https://, ws:// or wss://.
 func parseTarget(s string) (target, error) {
 	if !strings.Contains(s, "://") {
 		s = "http://" + s
@@ -40,12 +43,13 @@ func parseTarget(s string) (target, error) {
 	if err != nil {
 		return target{}, err
 	}
+	port, secure := "80", false
 	switch u.Scheme {
 	case "http", "ws":
 	case "https", "wss":
-		return target{}, fmt.Errorf("the URL is %s, but loadgen does not speak TLS: load the server behind its TLS proxy, or let it listen without", s)
+		port, secure = "443", true
 	default:
-		return target{}, fmt.Errorf("the URL's scheme is %q: http or ws is expected, such as http://127.0.0.1:8080/bench", u.Scheme)
+		return target{}, fmt.Errorf("the URL's scheme is %q: http, https, ws or wss is expected, such as http://127.0.0.1:8080/bench", u.Scheme)
 	}
 	if u.Hostname() == "" {
 		return target{}, errors.New("the URL has no host: http://host:port/hub is expected")
@@ -56,12 +60,11 @@ func parseTarget(s string) (target, error) {
 	if strings.Contains(u.Host+u.Path, numberMark) {
 		return target{}, fmt.Errorf("the URL is %s: %s is replaced by the connection's number in the query only, such as ?user=u%s", s, numberMark, numberMark)
 	}
-	port := u.Port()
-	if port == "" {
-		port = "80"
+	if p := u.Port(); p != "" {
+		port = p
 	}
 	path := strings.TrimSuffix(u.EscapedPath(), "/")
-	return target{host: u.Host, addr: net.JoinHostPort(u.Hostname(), port), path: path, query: u.RawQuery}, nil
+	return target{host: u.Host, addr: net.JoinHostPort(u.Hostname(), port), name: u.Hostname(), path: path, query: u.RawQuery, secure: secure}, nil
 }
 
 // resolve turns the host name into an address, once: a thousand look-ups a second would load the name server. IPv4 is preferred.
