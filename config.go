@@ -26,6 +26,8 @@ type Config struct {
 	Addr string
 	// Engine tunes the event loops.
 	Engine engine.Config
+	// TLS has the server speak https and wss, with certificates from files or any tls.Config. Default: plain.
+	TLS TLSOptions
 	// HTTP bounds requests before they become hub connections.
 	HTTP HTTPOptions
 	// TrustedProxies are the addresses of proxies that are believed when they say whom they speak for: by the headers X-Forwarded-For, -Proto and -Host or Forwarded and, with
@@ -181,6 +183,14 @@ func (c *Config) RegisterFlags(fs *flag.FlagSet) {
 	num(&c.SendQueue, "send-queue", "bytes of sends that may wait for one event loop; over it sends fail (default 64 MiB)")
 
 	num(&c.StatefulMemory, "stateful-memory", "bytes kept for clients with stateful reconnect, all together; over it those that are away are dropped (default 256 MiB)")
+
+	str(&c.TLS.CertFile, "tls-cert", "certificate `file`, with its chain, in PEM: serve https and wss; several, separated by commas, for several names (default: plain HTTP)")
+	str(&c.TLS.KeyFile, "tls-key", "private key `file` of -tls-cert, in PEM; several in the same order (default: plain HTTP)")
+	dur(&c.TLS.Reload, "tls-reload", "how often the files of -tls-cert and -tls-key are looked at for changes (default 10s, negative: never)")
+	dur(&c.TLS.HandshakeTimeout, "tls-handshake-timeout", "time for a TLS handshake (default 10s)")
+	num(&c.TLS.Handshakes, "tls-handshakes", "TLS handshakes that may be under way at once; more connections are reset (default 4096)")
+	num(&c.TLS.HandshakesComputing, "tls-handshakes-computing", "TLS handshakes that compute at once (default: half of GOMAXPROCS)")
+	dur(&c.TLS.HSTS, "tls-hsts", "max-age of the Strict-Transport-Security header on answers under TLS, not for localhost (default 720h, negative: no header)")
 
 	num(&c.HTTP.MaxHead, "http-max-head", "bytes of an HTTP head (default 16 KiB)")
 	num(&c.HTTP.MaxHeaders, "http-max-headers", "lines of an HTTP head (default 100)")

@@ -26,11 +26,11 @@ func (p *plainHTTP) init(s *Server) {
 	p.send = orTime(s.cfg.Engine.SendTimeout, 10*time.Second)
 	p.conns, p.done = make(chan net.Conn), make(chan struct{})
 	p.server = http.Server{
-		Handler:           s, // a later request on the same connection may be for a hub
+		Handler:           http.HandlerFunc(s.front), // a later request on the same connection may be for a hub
 		ReadHeaderTimeout: orTime(s.cfg.HTTP.HeadTimeout, 10*time.Second),
 		IdleTimeout:       orTime(s.cfg.HTTP.KeepAlive, time.Minute),
 		MaxHeaderBytes:    s.cfg.HTTP.MaxHead,
-		ConnContext:       peerContext,
+		ConnContext:       connContext,
 	}
 }
 
@@ -107,12 +107,16 @@ type plainConn struct {
 	peer    *proxy.Peer // by a PROXY header; nil: the socket's
 }
 
-// peerContext tells ServeHTTP of it.
-func peerContext(ctx context.Context, nc net.Conn) context.Context {
-	if c, ok := nc.(*plainConn); ok && c.peer != nil {
-		return proxy.WithPeer(ctx, *c.peer)
+// connContext tells front and ServeHTTP of what net/http does not see.
+func connContext(ctx context.Context, nc net.Conn) context.Context {
+	c, ok := nc.(*plainConn)
+	if !ok {
+		return ctx
 	}
-	return ctx
+	if c.peer != nil {
+		ctx = proxy.WithPeer(ctx, *c.peer)
+	}
+	return tlsContext(ctx, c.Conn)
 }
 
 // RemoteAddr is the peer's, which net/http puts into its requests.

@@ -26,6 +26,7 @@ type Server struct {
 	endpoints *endpoint.Set
 	http      http1.Config
 	plain     plainHTTP
+	security  security
 
 	mu      sync.Mutex
 	addr    net.Addr // under mu; nil: not listening
@@ -62,6 +63,10 @@ func New(cfg Config) (*Server, error) {
 	if err := s.http.Validate(); err != nil {
 		return nil, fmt.Errorf("spoke: Config.HTTP: %w", err)
 	}
+	if err := s.security.load(&cfg); err != nil {
+		return nil, fmt.Errorf("spoke: %w", err)
+	}
+	s.http.TLS, s.http.StrictTransport = s.security.hands, s.security.hsts
 	eng, err := engine.New(cfg.Engine)
 	if err != nil {
 		return nil, fmt.Errorf("spoke: %w", err)
@@ -176,7 +181,8 @@ func (s *Server) Listen() (net.Addr, error) {
 	}
 	s.addr = a
 	s.plain.start()
-	s.cfg.Logger.Info("listening", "addr", a.String(), "loops", len(s.engine.Loops()))
+	s.security.start()
+	s.cfg.Logger.Info("listening", "addr", a.String(), "tls", s.security.hands != nil, "loops", len(s.engine.Loops()))
 	return a, nil
 }
 
@@ -220,6 +226,7 @@ func (s *Server) Shutdown(ctx context.Context) error {
 	s.mu.Unlock()
 	s.drain.Store(true)
 	s.engine.StopListening()
+	s.security.shutdown()
 	err := s.hubs.Drain(ctx, max(s.cfg.Drain, 0))
 	s.endpoints.Stop()
 	err = errors.Join(err, s.plain.shutdown(ctx))

@@ -33,7 +33,9 @@ type Config struct {
 	// ProxyProtocol has every connection of a trusted peer begin with a PROXY protocol header, of version 1 or 2; those without one are refused. It counts against HeadTimeout. Other
 	// peers must not send one: what it says cannot be believed, and a server that guesses whether there is one can be lied to (proxy-protocol.txt, section 2).
 	ProxyProtocol bool
-	Logger        *slog.Logger // faults of Serve and HandOver; nil: silence. What peers do wrong is in the reason with which a connection closes
+	// StrictTransport is the Strict-Transport-Security header of answers to requests that came by TLS (RFC 6797), unless the host asked for is localhost; "": none.
+	StrictTransport string
+	Logger          *slog.Logger // faults of Serve and HandOver; nil: silence. What peers do wrong is in the reason with which a connection closes
 }
 
 const (

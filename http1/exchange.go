@@ -26,6 +26,7 @@ type Exchange struct {
 	in   *intake // nil: there is no body, and nobody has asked for it
 
 	isHead  bool // the method is HEAD
+	strict  bool // it came by TLS, for a host that is to be used by TLS alone
 	last    bool // the client wants the connection to end with it
 	oldPeer bool // HTTP/1.0
 	expect  bool // the client waits for 100 Continue
@@ -55,8 +56,14 @@ func newExchange(h *conn, c *engine.Conn, head []byte, fr framing) (*Exchange, *
 	if f != nil {
 		return nil, f
 	}
+	if c.Encrypted() {
+		if st, ok := c.TLS(); ok {
+			req.TLS = &st
+		}
+	}
 	x := &Exchange{
 		h: h, c: c, ref: c.Ref(), req: req, head: getBuffer(), expect: fr.expect,
+		strict: req.TLS != nil && h.cfg.StrictTransport != "" && StrictHost(req.Host),
 		isHead: req.Method == http.MethodHead, last: req.Close, oldPeer: req.ProtoMinor == 0,
 	}
 	if b := newBody(fr); !b.complete() {
@@ -222,9 +229,11 @@ func (x *Exchange) reply(status int, header http.Header, body []byte, frames []*
 	buf := getBuffer()
 	var dropped string
 	var ok bool
-	*buf, dropped, ok = appendHead(*buf, answer{
-		status: status, length: length, close: bye, oldPeer: x.oldPeer, now: c.Loop().Time(),
-	}, header)
+	a := answer{status: status, length: length, close: bye, oldPeer: x.oldPeer, now: c.Loop().Time()}
+	if x.strict {
+		a.strict = h.cfg.StrictTransport
+	}
+	*buf, dropped, ok = appendHead(*buf, a, header)
 	if !ok {
 		h.misuse(x, fmt.Sprintf("Reply got the header name %.80q, which is left out", dropped))
 	}

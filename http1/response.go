@@ -16,9 +16,10 @@ type answer struct {
 	close   bool
 	oldPeer bool // HTTP/1.0: keeping the connection must be said
 	now     time.Time
+	strict  string // Strict-Transport-Security; "": none
 }
 
-// appendHead appends a response head. The caller's Content-Length, Transfer-Encoding, Connection and Date give way to ours. A header whose name cannot be sent
+// appendHead appends a response head. The caller's Content-Length, Transfer-Encoding, Connection and Date give way to ours; its Strict-Transport-Security stands. A header whose name cannot be sent
 // is left out, and ok is false.
 func appendHead(dst []byte, a answer, header http.Header) (head []byte, dropped string, ok bool) {
 	ok = true
@@ -52,6 +53,10 @@ func appendHead(dst []byte, a answer, header http.Header) (head []byte, dropped 
 
 	dst = append(dst, "Date: "...)
 	dst = appendDate(dst, a.now)
+	if a.strict != "" && header.Get("Strict-Transport-Security") == "" {
+		dst = append(dst, "\r\nStrict-Transport-Security: "...)
+		dst = append(dst, a.strict...)
+	}
 	if !bodiless(a.status) {
 		dst = append(dst, "\r\nContent-Length: "...)
 		dst = strconv.AppendInt(dst, int64(a.length), 10)

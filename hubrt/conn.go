@@ -1,6 +1,7 @@
 package hubrt
 
 import (
+	"crypto/tls"
 	"fmt"
 	"net/netip"
 	"sync/atomic"
@@ -16,7 +17,8 @@ type Peer struct {
 	User      *auth.Identity // nil: anonymous
 	Head      []byte         // raw request head, kept (not copied) for Context.Request; nil: none
 	Remote    netip.AddrPort
-	Origin    *proxy.Origin // what trusted proxies have said, for Context.Request; nil: nothing
+	Origin    *proxy.Origin        // what trusted proxies have said, for Context.Request; nil: nothing
+	TLS       *tls.ConnectionState // of the request, for Context.Request; nil: it was plain
 	Transport Transport
 	Framing   Framing // of the shared frames that Link.Send gets
 	Binary    bool    // the transport can carry binary messages
@@ -108,7 +110,7 @@ func (c *Conn) Begin(h *Hub, link Link, p Peer) {
 	var fits bool
 	if c.remote, fits = packAddress(p.Remote); p.Head != nil || !fits {
 		c.alter(func(r *rare) {
-			r.head, r.origin = p.Head, p.Origin
+			r.head, r.origin, r.tls = p.Head, p.Origin, p.TLS
 			if !fits && r.origin == nil {
 				r.origin = &proxy.Origin{Client: p.Remote}
 			}

@@ -172,9 +172,12 @@ func (c *Context) Request() *http.Request {
 		return have.request
 	}
 	parsed := parseRequest(have.head, have.origin, c)
+	if parsed != nil {
+		parsed.TLS = have.tls
+	}
 	return (*Conn)(c).alter(func(r *rare) {
 		if r.head != nil { // others have not been faster
-			r.head, r.request = nil, parsed
+			r.head, r.tls, r.request = nil, nil, parsed
 		}
 	}).request
 }

@@ -1,6 +1,7 @@
 package hubrt
 
 import (
+	"crypto/tls"
 	"net/http"
 
 	"github.com/spokehub/spoke/proxy"
@@ -9,17 +10,18 @@ import (
 // rare is what few connections have, or what they have for a short time. It is constant: who changes it puts another one in its place, so that
 // one that says nothing any more can go, whoever else is about to change it.
 type rare struct {
-	head    []byte        // the raw request, until it is parsed
-	request *http.Request // parsed
-	items   *Items        // asked for
-	life    *life         // asked for
-	ending  *ending       // loop, what it points to as well
-	origin  *proxy.Origin // what proxies have said of the request; or only the client's address, when it does not fit into Conn.remote
+	head    []byte               // the raw request, until it is parsed
+	request *http.Request        // parsed
+	items   *Items               // asked for
+	life    *life                // asked for
+	ending  *ending              // loop, what it points to as well
+	tls     *tls.ConnectionState // of the raw request
+	origin  *proxy.Origin        // what proxies have said of the request; or only the client's address, when it does not fit into Conn.remote
 }
 
 // dropRequest forgets the request, and keeps the address.
 func (r *rare) dropRequest() {
-	r.head, r.request = nil, nil
+	r.head, r.tls, r.request = nil, nil, nil
 	if o := r.origin; o != nil {
 		r.origin = nil
 		if _, fits := packAddress(o.Client); !fits {
@@ -56,7 +58,7 @@ func (c *Conn) alter(f func(r *rare)) rare {
 }
 
 func (r *rare) empty() bool {
-	return r.head == nil && r.request == nil && r.items == nil && r.life == nil && r.ending == nil && r.origin == nil
+	return r.head == nil && r.tls == nil && r.request == nil && r.items == nil && r.life == nil && r.ending == nil && r.origin == nil
 }
 
 // ended is how the connection ends; nil: it does not. Loop only, as setEnded.

@@ -10,6 +10,7 @@ import (
 	"net"
 	"os"
 	"sync"
+	"syscall"
 	"time"
 
 	"github.com/spokehub/spoke"
@@ -22,7 +23,7 @@ const (
 	exitUsage = 2
 )
 
-// run is the whole program. The first signal begins a graceful drain, the second ends it at once.
+// run is the whole program. The first signal begins a graceful drain, the second ends it at once; SIGHUP has the certificates read again, if there are any.
 func run(args []string, lookupEnv func(string) (string, bool), stdout, stderr io.Writer, signals <-chan os.Signal) int {
 	set, err := parseSettings(args, lookupEnv, stderr)
 	switch {
@@ -58,6 +59,7 @@ func run(args []string, lookupEnv func(string) (string, bool), stdout, stderr io
 // app is an assembled server.
 type app struct {
 	srv    *spoke.Server
+	scheme string
 	log    *slog.Logger
 	health *health
 	jobs   []func(context.Context) // run beside the server until it has stopped
@@ -66,7 +68,10 @@ type app struct {
 
 // assemble puts hubs, page and health checks on srv.
 func assemble(srv *spoke.Server, set *settings, log *slog.Logger) (*app, error) {
-	a := &app{srv: srv, log: log, health: &health{}}
+	a := &app{srv: srv, scheme: "http", log: log, health: &health{}}
+	if set.config.TLS.CertFile != "" {
+		a.scheme = "https"
+	}
 
 	chat := newChat()
 	hub, err := srv.MapHub("/chat", chat)
@@ -128,24 +133,29 @@ func (a *app) serve(stdout io.Writer, signals <-chan os.Signal) error {
 		go func() { ended <- a.admin.run(jobsCtx) }()
 		a.log.Info("admin listener", "url", "http://"+adminAddr.String()+"/")
 	}
-	if _, err := fmt.Fprintf(stdout, "Spoke is serving %s\n", pageURL(addr)); err != nil {
+	if _, err := fmt.Fprintf(stdout, "Spoke is serving %s\n", pageURL(a.scheme, addr)); err != nil {
 		a.log.Warn("cannot print the page's address", "error", err, "address", addr.String())
 	}
 	a.health.ready.Store(true)
 
 	var first os.Signal
 	var at time.Time
-	select {
-	case err := <-ended:
-		if err == nil {
-			err = errors.New("a listener ended without being asked to")
+	for first == nil {
+		select {
+		case err := <-ended:
+			if err == nil {
+				err = errors.New("a listener ended without being asked to")
+			}
+			return err
+		case sig := <-signals:
+			if a.reload(sig) {
+				continue
+			}
+			first, at = sig, time.Now()
+			a.log.Info("draining", "signal", first.String())
+			a.health.ready.Store(false)
+			drain()
 		}
-		return err
-	case first = <-signals:
-		at = time.Now()
-		a.log.Info("draining", "signal", first.String())
-		a.health.ready.Store(false)
-		drain()
 	}
 	var failures []error
 	for running > 0 {
@@ -155,6 +165,9 @@ func (a *app) serve(stdout io.Writer, signals <-chan os.Signal) error {
 			failures = append(failures, err)
 			stopJobs() // the server has ended (or the admin listener, which ends only with the jobs)
 		case sig := <-signals:
+			if a.reload(sig) {
+				continue
+			}
 			if sig == first && time.Since(at) < sameRequest {
 				continue
 			}
@@ -165,8 +178,25 @@ func (a *app) serve(stdout io.Writer, signals <-chan os.Signal) error {
 	return errors.Join(failures...)
 }
 
+// reload has the certificates read again when sig asks for it. Without any, SIGHUP is what it is to all programs: the end.
+func (a *app) reload(sig os.Signal) bool {
+	if sig != syscall.SIGHUP {
+		return false
+	}
+	switch err := a.srv.ReloadCertificates(); {
+	case errors.Is(err, spoke.ErrNoCertificateFiles):
+		return false
+	case err != nil:
+		a.log.Error("certificates not reloaded: those before stay", "error", err)
+	default:
+		expire, _ := a.srv.CertificatesExpire()
+		a.log.Info("certificates reloaded", "first expires", expire)
+	}
+	return true
+}
+
 // pageURL is where a browser on this machine finds the page.
-func pageURL(addr net.Addr) string {
+func pageURL(scheme string, addr net.Addr) string {
 	tcp, ok := addr.(*net.TCPAddr)
 	if !ok {
 		return addr.Network() + ":" + addr.String()
@@ -175,5 +205,5 @@ func pageURL(addr net.Addr) string {
 	if len(tcp.IP) == 0 || tcp.IP.IsUnspecified() {
 		host = "localhost" // 0.0.0.0 is no address to visit
 	}
-	return "http://" + net.JoinHostPort(host, fmt.Sprint(tcp.Port)) + "/"
+	return scheme + "://" + net.JoinHostPort(host, fmt.Sprint(tcp.Port)) + "/"
 }

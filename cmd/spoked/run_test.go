@@ -49,7 +49,7 @@ type program struct {
 }
 
 var (
-	servingLine = regexp.MustCompile(`^Spoke is serving http://(127\.0\.0\.1:\d+)/\n$`)
+	servingLine = regexp.MustCompile(`^Spoke is serving https?://(127\.0\.0\.1:\d+)/\n$`)
 	adminLine   = regexp.MustCompile(`admin listener" url=(\S+)`)
 )
 
@@ -547,7 +547,7 @@ func TestPageURL(t *testing.T) {
 		{&net.TCPAddr{Port: 80}, "http://localhost:80/"},
 		{&net.UnixAddr{Net: "unix", Name: "/run/s"}, "unix:/run/s"},
 	} {
-		if got := pageURL(c.addr); got != c.want {
+		if got := pageURL("http", c.addr); got != c.want {
 			t.Errorf("%v: %s, want %s", c.addr, got, c.want)
 		}
 	}
