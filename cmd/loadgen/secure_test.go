@@ -87,5 +87,5 @@ func TestTLSWithPlainServer(t *testing.T) {
 	s := newFakeServer(t, behaviour{})
 	l := loadgen(t, nil, "idle", "-n=2", "-duration=100ms", "-quiet", "-insecure", "https"+s.url[len("http"):])
 	l.want(t, exitFailed)
-	l.contains(t, "does not agree on TLS", "does not look like a TLS handshake")
+	l.contains(t, "does not agree on TLS")
 }
