@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"github.com/spokehub/spoke"
+	"github.com/spokehub/spoke/engine"
 	"github.com/spokehub/spoke/internal/certtest"
 	"github.com/spokehub/spoke/internal/hubtest"
 )
@@ -142,6 +143,9 @@ func TestMountedWithTLS(t *testing.T) {
 				talkOverTLS(t, ca, addr, secureClient(t, ca, h2))
 
 				c := secureDial(t, ca, addr, "/h")
+				if n := s.Stats().Engine.Bridges; n == 0 {
+					t.Error("no bridge was counted")
+				}
 				if r := invoke(t, c, "Remote"); r != `"`+c.Conn.LocalAddr().String()+`"` {
 					t.Errorf("the hub sees the address %s, want %v", r, c.Conn.LocalAddr())
 				}
@@ -209,6 +213,53 @@ func TestMountedInWrapper(t *testing.T) {
 		t.Errorf("result %s", r)
 	}
 	c.Close()
+}
+
+// A server whose listener makes connections that can move has no bridges: a WebSocket leaves net/http with its TLS.
+func TestMountedWithTLSServer(t *testing.T) {
+	t.Parallel()
+	ca := certtest.New(t)
+	for _, backend := range []string{"epoll", "gnet"} {
+		t.Run(backend, func(t *testing.T) {
+			t.Parallel()
+			cfg := spoke.Config{Drain: -1}
+			cfg.Engine.Backend = backend
+			s, err := spoke.New(cfg)
+			if err != nil {
+				t.Fatal(err)
+			}
+			mapHub(t, s, "/h", Room{})
+			srv := httptest.NewUnstartedServer(s)
+			srv.Listener = moving{srv.Listener, &tls.Config{Certificates: []tls.Certificate{ca.Issue(nil).Certificate(t)}}}
+			srv.Start()
+			defer srv.Close()
+			defer s.Shutdown(context.Background())
+			addr := srv.Listener.Addr().String()
+			talkOverTLS(t, ca, addr, secureClient(t, ca, false))
+			c := secureDial(t, ca, addr, "/h")
+			if r := invoke(t, c, "Echo", "x"); r != `"x"` {
+				t.Errorf("result %s", r)
+			}
+			if n := s.Stats().Engine.Bridges; n != 0 {
+				t.Errorf("there are %d bridges", n)
+			}
+			c.Close()
+		})
+	}
+}
+
+// moving is a listener whose TLS connections can move into the loops.
+type moving struct {
+	net.Listener
+	config *tls.Config
+}
+
+func (l moving) Accept() (net.Conn, error) {
+	nc, err := l.Listener.Accept()
+	if err != nil {
+		return nil, err
+	}
+	return engine.TLSServer(nc, l.config), nil
 }
 
 // wrapping is a listener whose connections are no plain ones to look at.

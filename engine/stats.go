@@ -16,6 +16,8 @@ type Stats struct {
 	// TLS handshakes: those that have succeeded; those that have not, for whatever reason; connections refused because too many were under way; and how many are.
 	Handshakes, HandshakesFailed, HandshakesRefused, HandshakesRunning int64
 
+	Bridges int64 // connections that have one: see Engine.Bridge
+
 	Panics int64         // in handlers, tasks and timers
 	LagMax time.Duration // longest time between two looks at the sockets since the last call of Stats
 }
@@ -53,6 +55,9 @@ func (e *Engine) Stats() Stats {
 		s.Panics += k.panics.Load()
 		s.LagMax = max(s.LagMax, time.Duration(k.lagMax.Swap(0)))
 	}
+	e.mu.Lock()
+	s.Bridges = int64(len(e.bridges))
+	e.mu.Unlock()
 	return s
 }
 
