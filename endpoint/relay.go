@@ -28,7 +28,7 @@ func (s *Set) anyLoop() *engine.Loop {
 // relayPeer is what is kept of a request of net/http.
 func (e *Endpoint) relayPeer(r *http.Request) (p hubrt.Peer) {
 	if e.opt.KeepHead {
-		p.Head, p.Origin, p.TLS = rawHead(r), proxy.FromContext(r.Context()), r.TLS
+		p.Head, p.Origin, p.TLS = rawHead(r), proxy.FromContext(r.Context()), keptState(r.TLS)
 	}
 	p.Remote, _ = netip.ParseAddrPort(r.RemoteAddr) // invalid where there is none, as on unix sockets
 	return p

@@ -72,7 +72,7 @@ func (e *Endpoint) serve(x *http1.Exchange, negotiate bool, user *auth.Identity)
 func (e *Endpoint) peer(x *http1.Exchange) hubrt.Peer {
 	p := hubrt.Peer{Remote: x.Remote()}
 	if e.opt.KeepHead {
-		p.Head, p.Origin, p.TLS = bytes.Clone(x.Head()), proxy.FromContext(x.Request().Context()), x.Request().TLS
+		p.Head, p.Origin, p.TLS = bytes.Clone(x.Head()), proxy.FromContext(x.Request().Context()), keptState(x.Request().TLS)
 	}
 	return p
 }

@@ -165,7 +165,7 @@ func (a *abort) Run(*engine.Loop) {
 }
 
 // Request is what the connection began with; it is parsed when first asked for, has no body, and must not be changed. nil: it is not kept. RemoteAddr and Host are the
-// client's, as far as trusted proxies have said who that is, and proxy.Scheme tells its scheme.
+// client's, as far as trusted proxies have said who that is, and proxy.Scheme tells its scheme. TLS has no keying material.
 func (c *Context) Request() *http.Request {
 	have := (*Conn)(c).extra()
 	if have.head == nil {
