@@ -24,7 +24,7 @@ var clients = []string{
 
 // ways are those in which a client may talk to a server, in the page's order.
 var ways = func() (all []column) {
-	for _, scheme := range []string{"http"} {
+	for _, scheme := range []string{"http", "https"} {
 		for _, transport := range []string{"WebSockets", "ServerSentEvents", "LongPolling"} {
 			for _, protocol := range []string{"JSON", "MessagePack"} {
 				all = append(all, column{"", protocol, transport, scheme})

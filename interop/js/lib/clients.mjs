@@ -25,7 +25,7 @@ const transports = [
     lacks: ["no negotiation", "stateful reconnect", "pings"], inNode: ["handshake errors"], inChromium: ["many connections"],
   },
 ];
-const schemes = ["http"];
+const schemes = ["http", "https"];
 
 // waysIn are those in which a client may talk to a server: with a hub protocol, over a transport, in the clear or not. Their names are parts of the columns of
 // docs/compatibility.md. place is "inNode" or "inChromium".
