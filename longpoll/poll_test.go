@@ -170,7 +170,12 @@ func TestPolledLimits(t *testing.T) {
 		want   string
 	}{
 		{"bytes", Limits{OutboundMax: 10}, func(p *polls) { p.Send(frame("0123456789")); p.Send(frame("x")); p.Send(frame("y")) }, "11 bytes wait to go out, at most 10 may"},
-		{"own bytes", Limits{OwnedMax: 4}, func(p *polls) { p.Write([]byte("1234")); p.Send(frame("shared")); p.Write([]byte("5")); p.Send(frame("z")) }, "5 bytes of the connection's own wait to go out, at most 4 may"},
+		{"own bytes", Limits{OwnedMax: 4}, func(p *polls) {
+			p.Write([]byte("1234"))
+			p.Send(frame("shared"))
+			p.Write([]byte("5"))
+			p.Send(frame("z"))
+		}, "5 bytes of the connection's own wait to go out, at most 4 may"},
 		{"frames", Limits{FramesMax: 2}, func(p *polls) { p.Send(frame("1")); p.Send(frame("2")); p.Send(frame("3")); p.Send(frame("4")) }, "2 frames wait to go out, at most 2 may"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
