@@ -46,11 +46,11 @@ func (e *Engine) attach(to *Loop, nc net.Conn, prefix []byte, open func(c *Conn)
 		prefix = append(prefix, d.prefix...)
 		nc = d.Conn
 	}
-	if s := sealedOf(nc); s != nil {
+	if s, raw := sealedOf(nc); s != nil {
 		if n := s.waits(); n > 0 {
 			return fmt.Errorf("engine: attach: %d bytes of a detached connection wait to go out; write or read it once before", n)
 		}
-		nc, open = s.raw, s.reopen(open)
+		nc, open = raw, s.reopen(open)
 	}
 	s, release, err := e.take(nc)
 	if err != nil {

@@ -200,7 +200,7 @@ func testUnixSocketFile(t *testing.T, b backend) {
 	if _, err := w.Listen("unix", path, echo().open); !errors.Is(err, os.ErrExist) {
 		t.Fatalf("a regular file: %v", err)
 	}
-	at, err := w.Listen("unix", "@spoke-test-"+filepath.Base(filepath.Dir(path))+fmt.Sprint(os.Getpid()), echo().open)
+	at, err := w.Listen("unix", fmt.Sprintf("@spoke-test-%d-%s", os.Getpid(), filepath.Base(filepath.Dir(filepath.Dir(path)))), echo().open)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -55,22 +55,30 @@ func (s *sealed) waits() int {
 	return len(s.out)
 }
 
-// sealedOf is the TLS side of a connection that Detach has returned; nil for others.
-func sealedOf(nc net.Conn) *sealed {
+// sealedOf is the TLS side of a connection that Detach has returned, and the connection under it; nil for others, and for one that has come back to the loops since.
+func sealedOf(nc net.Conn) (*sealed, net.Conn) {
 	tc, ok := nc.(*tls.Conn)
 	if !ok {
-		return nil
+		return nil, nil
 	}
-	if s, ok := tc.NetConn().(*sealed); ok && s.raw != nil {
-		return s
+	s, ok := tc.NetConn().(*sealed)
+	if !ok {
+		return nil, nil
 	}
-	return nil
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.raw == nil {
+		return nil, nil
+	}
+	return s, s.raw
 }
 
 // reopen goes on with a detached connection on c's loop, whose handler is that of open.
 func (s *sealed) reopen(open func(c *Conn) Handler) func(c *Conn) Handler {
 	return func(c *Conn) Handler {
+		s.mu.Lock()
 		s.raw = nil
+		s.mu.Unlock()
 		s.dry, s.carry = false, true
 		c.loop.setSealed(c, s)
 		c.loop.queueAgain(c)

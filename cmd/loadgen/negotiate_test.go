@@ -107,7 +107,7 @@ func TestPlantedTokens(t *testing.T) {
 	})
 	t.Run("one token for all", func(t *testing.T) {
 		t.Parallel()
-		l := loadgen(t, nil, "negotiate", "-n=2", "-warmup=0", "-duration=200ms", "-max-duplicates=0", newFakeServer(t, behaviour{}).url)
+		l := loadgen(t, nil, "negotiate", "-n=2", "-warmup=0", "-duration=200ms", "-max-duplicates=0", newFakeServer(t, behaviour{token: func(int64) string { return "one" }}).url)
 		l.want(t, exitMissed)
 		if r := l.result; r.Total.Duplicates != r.Total.Answered-1 {
 			t.Errorf("%d duplicates of %d", r.Total.Duplicates, r.Total.Answered)
