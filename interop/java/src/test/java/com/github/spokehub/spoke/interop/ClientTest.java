@@ -16,6 +16,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.TimeUnit;
 import java.util.stream.IntStream;
 import org.junit.jupiter.api.DisplayName;
 import org.junit.jupiter.api.Test;
@@ -206,7 +207,10 @@ abstract class ClientTest extends ProbeTest {
             String before = c.getConnectionId();
             CompletableFuture<Throwable> pending = new CompletableFuture<>();
             c.invoke("Sleep", 60_000).subscribe(() -> pending.complete(null), pending::complete);
-            cable.cut();
+            // A cut between two polls is noticed by nobody: the next poll goes out on a connection of its own. So it is cut until the client notices.
+            for (long began = System.nanoTime(); !end.isDone() && System.nanoTime() - began < TimeUnit.SECONDS.toNanos(PATIENCE); TimeUnit.MILLISECONDS.sleep(50)) {
+                cable.cut();
+            }
             await(end);
             assertTrue(await(pending) != null, "the pending call has succeeded");
             assertEquals(HubConnectionState.DISCONNECTED, c.getConnectionState());

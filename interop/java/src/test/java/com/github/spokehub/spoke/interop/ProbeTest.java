@@ -120,7 +120,10 @@ abstract class ProbeTest extends StreamTest {
         boolean json = protocol() == null;
         HubConnection c = build(probe.url + (json ? "messagepackonly" : "jsononly"));
         String error = failure(c.start());
-        assertTrue(error.contains("The protocol '" + (json ? "json" : "messagepack") + "' is not supported."), error);
+        boolean told = error.contains("The protocol '" + (json ? "json" : "messagepack") + "' is not supported.");
+        // With polls this client hands what has come to another thread and polls on, so that it may take the end, which comes with the next poll, for the first thing that it has heard.
+        boolean overtaken = transport() == TransportEnum.LONG_POLLING && error.equals("Connection closed while waiting for handshake.");
+        assertTrue(told || overtaken, error);
         assertEquals(HubConnectionState.DISCONNECTED, c.getConnectionState());
     }
 
