@@ -85,8 +85,8 @@ func (c *Conn) ping(now uint32) {
 // minRide is the shortest interval, in seconds, at which pings ride on those of the client.
 const minRide = 6
 
-// ride sends the ping that is due within the last third of the interval now, because the client's has just come: its socket has just been used, so sending costs half of
-// what it costs later, and carries the acknowledgement that TCP would otherwise send by itself. Clients ping at the same interval as we do, by default; once in a
+// ride sends the ping that is due within the last third of the interval now, because the client's has just come: its socket has just been used, so sending costs less than
+// later, and carries the acknowledgement that TCP would otherwise send by itself. Clients ping at the same interval as we do, by default; once in a
 // connection's life, instead of the interval that is shorter, up to two thirds are left out to come to where theirs is. It never becomes longer by that than it
 // may be (wire contract, section 17: more than it on a tick of one second).
 func (c *Conn) ride() {
