@@ -70,11 +70,11 @@ func (c *Conn) ping(now uint32) {
 	every := c.hub().keepAlive
 	c.pingAt += every
 	switch {
-	case c.is(flagPinged) && every >= minRide:
-		c.pingAt++ // so that the next one of a client with the same interval comes before it
 	case !c.is(flagShifted):
 		c.flags |= flagShifted
 		c.pingAt -= uint32(c.id[15]) % (every/3 + 1)
+	case c.is(flagPinged) && every >= minRide:
+		c.pingAt++ // so that the next one of a client with the same interval comes before it
 	}
 	if c.pingAt <= now { // a loop that was late
 		c.pingAt = now + every
