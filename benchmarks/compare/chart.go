@@ -73,7 +73,7 @@ func (r *results) chart() string {
 		head += " (smoke run: meaningless)"
 	}
 	text(16, 26, "head", head)
-	text(16, 46, "note", "Less is better; logarithmic scale; the red line is the limit, a bare epoll loop. Medians of "+fmt.Sprint(r.Rounds)+".")
+	text(16, 46, "note", "Less is better; logarithmic scale; the red line is the limit, a bare epoll loop; for event streams it is WebSockets. Medians of "+fmt.Sprint(r.Rounds)+".")
 	for v := low; v <= high; v *= 2 {
 		class := "grid"
 		if v == 1 {

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"encoding/xml"
@@ -11,6 +12,7 @@ import (
 	"math"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -131,6 +133,10 @@ func TestExperiments(t *testing.T) {
 			}
 			if !measured {
 				t.Errorf("%s is a ratio to %s, which is not measured", p.name, p.reference)
+			}
+			judged := allServers[slices.IndexFunc(allServers, func(s server) bool { return s.name == cmp.Or(p.judged, oursName) })]
+			if len(p.bars) > 0 && (judged.name == p.reference || e.servers != nil && !e.servers(&judged)) {
+				t.Errorf("the bars of %s are for %s, which is measured against itself or not at all", p.name, judged.name)
 			}
 		}
 	}
@@ -253,6 +259,15 @@ func TestMarkdown(t *testing.T) {
 	r.Figures[0].row(oursName).Samples = []sample{{Error: "no"}}
 	if !strings.Contains(r.markdown(), "| not measured |") || r.failure() == nil {
 		t.Error("a figure that Spoke does not have is not marked")
+	}
+	r = example()
+	r.Figures[0] = &figure{Name: eventsExperiment, Title: "events", Unit: "µs", part: findPart(eventsExperiment)}
+	for name, v := range map[string]float64{oursName: 10, eventsName: 12} {
+		r.Figures[0].add(&server{name: name, title: titleOf(name)}, "broadcast", sample{Value: v})
+	}
+	r.Figures[0].compare(0)
+	if want := "| events | ≤ 1.15 × Spoke | 12.0 µs | 10.0 µs | 1.20 | **missed** |"; !strings.Contains(r.markdown(), want) {
+		t.Errorf("event streams are not held against WebSockets: want %q in\n%s", want, r.markdown())
 	}
 	if err := example().failure(); err != nil {
 		t.Errorf("a peer's failure is one of the comparison: %v", err)

@@ -14,7 +14,8 @@ import (
 // How the memory of an idle connection is measured: a first crowd connects, shakes hands and joins one group; the memory of the
 // server is taken; a second crowd does the same; the difference is shared out among the second crowd. So what a server has once,
 // and what its first thousands reserve, is not counted. Both measures are taken twice: as the server stands, and after it was asked
-// to collect its garbage and to give free memory back to the system (POST /debug/free), where it can: what is left is what connections hold. Then both crowds are held, pinging every 15 seconds, and the CPU time is taken.
+// to collect its garbage and to give free memory back to the system (POST /debug/free), where it can: what is left is what connections
+// hold. Then both crowds are held, pinging every 15 seconds, and the CPU time is taken.
 
 const (
 	firstCrowd  = 2000
@@ -27,7 +28,7 @@ const (
 var crowdNames = [2]string{"first-", "second-"}
 
 // crowd is a load of n connections that join one group and stay until they are interrupted. One message at the beginning is what
-// loadgen's smallest rate sends. The servers of raw frames never ping, which is no reason to give them up.
+// loadgen's smallest rate sends. The peers of raw frames never ping, which is no reason to give them up.
 func (b *bench) crowd(s *server, name string, n int) load {
 	l := load{args: []string{"group", "-n", strconv.Itoa(n), "-ramp", strconv.Itoa(crowdRate), "-connect-timeout", connectTimeout.String(), "-groups", "1", "-rate", "0.001", "-warmup", "0s", "-duration", "2h", "-ping", "15s", "-silence", "0s"}}
 	if s.ours {

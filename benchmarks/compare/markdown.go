@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
 	"math"
 	"strings"
@@ -35,12 +36,12 @@ func (r *results) markdown() string {
 
 type printer func(format string, a ...any)
 
-// oursOf is the row of Spoke's default backend.
-func (f *figure) oursOf() *row { return f.row(oursName) }
+// judged is the row that the bars are for.
+func (f *figure) judged() *row { return f.row(cmp.Or(f.part.judged, oursName)) }
 
 // writeBars is the table of issue 4.
 func (r *results) writeBars(p printer) {
-	p("## The bars\n\nMedians; in brackets the least and the most of the rounds.\n\n| Figure | Bar | Spoke | Limit | Spoke ÷ limit | |\n| --- | --- | --- | --- | --- | --- |\n")
+	p("## The bars\n\nMedians; in brackets the least and the most of the rounds. A bar that names another server than the limit has that one in the limit's column.\n\n| Figure | Bar | Spoke | Limit | Spoke ÷ limit | |\n| --- | --- | --- | --- | --- | --- |\n")
 	for _, f := range r.Figures {
 		if len(f.part.bars) == 0 {
 			continue
@@ -49,18 +50,15 @@ func (r *results) writeBars(p printer) {
 		for _, x := range f.part.bars {
 			bars = append(bars, x.text(f.part))
 		}
-		reference := f.part.reference
-		if reference == "" {
-			reference = limitName
-		}
-		p("| %s | %s | %s | %s | %s | %s |\n", f.Title, strings.Join(bars, " and "), f.cell(f.oursOf()), f.cell(f.row(reference)), ratioCell(f.oursOf()), f.verdict())
+		reference := cmp.Or(f.part.reference, limitName)
+		p("| %s | %s | %s | %s | %s | %s |\n", f.Title, strings.Join(bars, " and "), f.cell(f.judged()), f.cell(f.row(reference)), ratioCell(f.judged()), f.verdict())
 	}
 	p("\nHeap allocations per message and per delivery are 0: ordinary tests assert it (`go test -run Alloc ./benchmarks ./engine ./ws ./codec ./hubrt`).\n\n")
 }
 
 // verdict says whether Spoke meets the bars.
 func (f *figure) verdict() string {
-	w := f.oursOf()
+	w := f.judged()
 	if w == nil || math.IsNaN(w.value()) {
 		return "not measured"
 	}
@@ -103,7 +101,7 @@ func spreadCell(v []float64, format func(float64) string) string {
 
 // writePeers is the table of all servers.
 func (r *results) writePeers(p printer) {
-	p("## The field\n\nMedians; in brackets the ratio to the limit (of the burst: to the coalescing limit) in the same round. Those with an asterisk move raw WebSocket frames and know no hub protocol: it is the least that they can cost.\n\n")
+	p("## The field\n\nMedians; in brackets the ratio to the limit (of the burst: to the coalescing limit; of event streams: to Spoke's WebSockets) in the same round. Those with an asterisk move raw WebSocket frames and know no hub protocol: it is the least that they can cost.\n\n")
 	var names []string
 	for _, s := range r.Servers {
 		names = append(names, s.Name)
