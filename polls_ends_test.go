@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
 	"time"
@@ -242,5 +243,33 @@ func TestPollNotTaken(t *testing.T) {
 				t.Errorf("a poll after the end was answered with %s", got)
 			}
 		})
+	}
+}
+
+// TestPollWithoutFlush: a writer that can neither be flushed nor have deadlines, as a middleware's may be, gets the whole answer all the same.
+func TestPollWithoutFlush(t *testing.T) {
+	t.Parallel()
+	s, err := spoke.New(spoke.Config{Drain: -1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	hub := mapHub(t, s, "/h", nil)
+	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { s.ServeHTTP(struct{ http.ResponseWriter }{w}, r) }))
+	defer srv.Close()
+	defer func() {
+		if err := s.Shutdown(context.Background()); err != nil {
+			t.Error(err)
+		}
+	}()
+	r := connected(t, srv.URL, srv.Client(), srv.Client())
+	long := strings.Repeat("x", 100_000) // more than is written at once
+	if err := hub.Clients().All().Send("m", long); err != nil {
+		t.Fatal(err)
+	}
+	if got, want := r.pollNow(r.client), fmt.Sprintf("200 %q", "{\"type\":1,\"target\":\"m\",\"arguments\":[\""+long+"\"]}\x1e"); got != want {
+		t.Errorf("the answer is %.60s, %d characters, want %d", got, len(got), len(want))
+	}
+	if err := r.delete(); err != nil {
+		t.Error(err)
 	}
 }

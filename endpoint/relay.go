@@ -102,8 +102,11 @@ func (e *Endpoint) writeAnswer(w http.ResponseWriter, ctl *http.ResponseControll
 	flush := func(p []byte) {
 		began = time.Now()
 		_ = ctl.SetWriteDeadline(began.Add(e.set.cfg.SendTimeout)) // not every writer can, and then the server's own timeouts hold
-		if _, err = w.Write(p); err == nil {
-			err = ctl.Flush()
+		if _, err = w.Write(p); err != nil {
+			return
+		}
+		if err = ctl.Flush(); errors.Is(err, http.ErrNotSupported) {
+			err = nil // by a middleware's writer: what it keeps leaves when the answer is whole
 		}
 	}
 	piece := make([]byte, 0, min(length, maxWritten))
@@ -121,7 +124,7 @@ func (e *Endpoint) writeAnswer(w http.ResponseWriter, ctl *http.ResponseControll
 		flush(piece)
 	}
 	_ = ctl.SetWriteDeadline(time.Time{})
-	return err != nil && !errors.Is(err, http.ErrNotSupported) && time.Since(began) >= e.set.cfg.SendTimeout
+	return err != nil && time.Since(began) >= e.set.cfg.SendTimeout
 }
 
 // maxWritten is about how many bytes of an answer are written at a time.
