@@ -8,8 +8,8 @@ import (
 	"github.com/spokehub/spoke/internal/roster"
 )
 
-// index finds connections by their tokens. It holds nothing but their numbers, 6 bytes a connection on average, where a map, which holds
-// the tokens too and is half empty, takes 38 to 56. Open addressing with linear probing: tokens are our own random numbers, so nobody
+// index finds connections by their tokens. It holds nothing but their numbers, 6 bytes a connection on average, to which the roster's pointer adds 8, where a map,
+// which holds the tokens too and is half empty, takes 38 to 56. Open addressing with linear probing: tokens are our own random numbers, so nobody
 // can make them meet. Without an entry it is empty. Under the shard's mu.
 type index struct {
 	all   *numbers // constant

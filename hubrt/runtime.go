@@ -22,7 +22,7 @@ type RuntimeConfig struct {
 	// Target.Invoke fails with ErrTooManyQuestions, since workers that wait for clients could keep all others waiting.
 	ClientResults int
 	// MaxDeparted is how many connections may wait for the workers after their transport has gone, most for their disconnected event; default 65,536. Over it
-	// Runtime.Crowded asks for no more connections.
+	// Hub.Crowded asks for no more connections.
 	MaxDeparted int
 	SendQueue   int // bytes of sends that wait for one loop; default 64 MiB; see ErrSendQueueFull
 	// StatefulMemory is how many bytes all connections together may keep for stateful reconnect; default 256 MiB. A message to many counts once for each loop that keeps it.
