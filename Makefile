@@ -29,7 +29,7 @@ $(BIN)/golangci-lint $(BIN)/gotestsum: tools/go.mod tools/go.sum
 lint: $(BIN)/golangci-lint
 	$(BIN)/golangci-lint run
 
-test-go: $(BIN)/gotestsum ## all Go tests and fuzz seeds with the race detector, and once more without it for exact allocation counts
+test-go: $(BIN)/gotestsum chromium proxies ## all Go tests and fuzz seeds with the race detector, and once more without it for exact allocation counts
 	@mkdir -p $(OUT)
 	$(BIN)/gotestsum --format pkgname-and-test-fails --jsonfile $(OUT)/go-race.json -- -race -count=1 -timeout 15m ./...
 	$(BIN)/gotestsum --format pkgname-and-test-fails --jsonfile $(OUT)/go.json -- -count=1 -timeout 15m ./...
@@ -43,7 +43,7 @@ setup-js: ## the official clients and the TypeScript compiler, by lock file
 chromium: ## Debian's Chromium
 	@scripts/chromium.sh
 
-proxies: ## Debian's nginx and HAProxy
+proxies: ## Debian's nginx, HAProxy and OpenSSL
 	@scripts/proxies.sh
 
 servers: ## what the official clients are tested against

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Makes sure that nginx and HAProxy are there for the tests behind them: installs Debian's packages when that is possible, says what to do otherwise.
+# Makes sure that nginx and HAProxy are there for the tests behind them, and OpenSSL for a test of TLS (engine: TestOpenSSL): installs Debian's packages when that is possible, says what to do otherwise.
 set -eu
 PATH=$PATH:/usr/sbin:/sbin # where Debian has them
 missing() { for name in nginx haproxy openssl; do command -v "$name" >/dev/null || echo "$name"; done; }
@@ -17,8 +17,8 @@ if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
 	apt-get install -y -qq --no-install-recommends nginx-light haproxy openssl >/dev/null
 	[ -n "$(missing)" ] || exit 0
 fi
-echo "The tests behind proxies need nginx, HAProxy and OpenSSL: install them (Debian, as root: apt-get install nginx-light haproxy openssl). Missing: $(missing | tr '\n' ' ')"
+echo "The tests behind proxies need nginx and HAProxy, one of TLS needs OpenSSL: install them (Debian, as root: apt-get install nginx-light haproxy openssl). Missing: $(missing | tr '\n' ' ')"
 if [ "${CI:-}" = true ]; then
 	exit 1
 fi
-echo "Going on without: the tests behind proxies will say that they were skipped."
+echo "Going on without: these tests will say that they were skipped."

@@ -1,10 +1,11 @@
 // nginx and HAProxy, with the configurations of examples/deploy as they are: only ports, users and paths are the test's own.
 import { execFileSync, spawn } from "node:child_process";
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { copyFileSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import net from "node:net";
 import os from "node:os";
 import path from "node:path";
 import { fileURLToPath } from "node:url";
+import { certificate } from "./certificate.mjs";
 
 const START_LIMIT = 30_000; // ms
 const STOP_LIMIT = 30_000;
@@ -13,7 +14,7 @@ process.env.PATH += ":/usr/sbin:/sbin"; // where Debian has them
 
 // missing names the programs that are not there.
 export function missing() {
-  return ["nginx", "haproxy", "openssl"].filter((name) => {
+  return ["nginx", "haproxy"].filter((name) => {
     try {
       execFileSync("sh", ["-c", `command -v ${name}`]);
       return false;
@@ -30,21 +31,16 @@ process.on("exit", () => {
   for (const folder of folders) rmSync(folder, { recursive: true, force: true });
 });
 
-// Folder is a fresh one, with a certificate for 127.0.0.1, the sockets of the servers and all that the proxies write.
+// Folder is a fresh one, with the certificate of the test run, the sockets of the servers and all that the proxies write.
 export class Folder {
   path = mkdtempSync(path.join(os.tmpdir(), "spoke-proxies-"));
-  certificate = this.in("fullchain.pem");
 
   constructor() {
     folders.add(this.path);
-    execFileSync(
-      "openssl",
-      ["req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2", "-subj", "/CN=chat.example"].concat(
-        ["-addext", "subjectAltName=IP:127.0.0.1,DNS:chat.example", "-keyout", this.in("privkey.pem"), "-out", this.certificate],
-      ),
-      { stdio: "ignore" },
-    );
-    writeFileSync(this.in("haproxy.pem"), readFileSync(this.certificate, "utf8") + readFileSync(this.in("privkey.pem"), "utf8"));
+    const { cert, key } = certificate();
+    copyFileSync(cert, this.in("fullchain.pem"));
+    copyFileSync(key, this.in("privkey.pem"));
+    writeFileSync(this.in("haproxy.pem"), readFileSync(cert, "utf8") + readFileSync(key, "utf8"), { mode: 0o600 });
   }
   in(name) {
     return path.join(this.path, name);
