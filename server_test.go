@@ -24,6 +24,7 @@ import (
 	"github.com/spokehub/spoke/codec"
 	"github.com/spokehub/spoke/engine"
 	"github.com/spokehub/spoke/internal/hubtest"
+	"github.com/spokehub/spoke/internal/logtest"
 )
 
 // start runs a server on a free port until the test ends; it returns its address.
@@ -381,7 +382,7 @@ func TestDrain(t *testing.T) {
 // TestDrainLimit: a method that never returns does not hold Run for ever.
 func TestDrainLimit(t *testing.T) {
 	t.Parallel()
-	var log logBuffer
+	var log logtest.Buffer
 	s, err := spoke.New(spoke.Config{Addr: "127.0.0.1:0", Drain: -1, DrainLimit: 50 * time.Millisecond, Logger: slog.New(slog.NewTextHandler(&log, nil))})
 	if err != nil {
 		t.Fatal(err)
@@ -416,24 +417,6 @@ func TestDrainLimit(t *testing.T) {
 	}
 	close(release)
 	<-left
-}
-
-// logBuffer is a log that is read while it is written.
-type logBuffer struct {
-	mu sync.Mutex
-	b  bytes.Buffer // under mu
-}
-
-func (l *logBuffer) Write(p []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.b.Write(p)
-}
-
-func (l *logBuffer) String() string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.b.String()
 }
 
 func TestShutdownIsBounded(t *testing.T) {

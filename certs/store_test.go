@@ -11,34 +11,14 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
 
 	"github.com/spokehub/spoke/certs"
 	"github.com/spokehub/spoke/internal/certtest"
+	"github.com/spokehub/spoke/internal/logtest"
 )
-
-// logBuffer is a log that is read while it is written.
-type logBuffer struct {
-	mu sync.Mutex
-	b  bytes.Buffer // under mu
-}
-
-func (l *logBuffer) Write(p []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.b.Write(p)
-}
-
-// take is what was logged since the last look.
-func (l *logBuffer) take() string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	defer l.b.Reset()
-	return l.b.String()
-}
 
 // name is the first name of the certificate that a client gets which asks for server.
 func name(t *testing.T, s *certs.Store, server string) string {
@@ -221,7 +201,7 @@ func TestWatch(t *testing.T) {
 			dir := t.TempDir()
 			synctest.Test(t, func(t *testing.T) {
 				p := tt.setUp(t, dir)
-				log := &logBuffer{}
+				log := new(logtest.Buffer)
 				s := load(t, certs.Config{Pairs: []certs.Pair{p}, Interval: time.Minute, Logger: slog.New(slog.NewTextHandler(log, nil))})
 				ctx, stop := context.WithCancel(t.Context())
 				ended := make(chan struct{})
@@ -237,7 +217,7 @@ func TestWatch(t *testing.T) {
 				if got := name(t, s, ""); got != "second.example" {
 					t.Errorf("serves %s", got)
 				}
-				if l := log.take(); strings.Count(l, "\n") != 1 || !strings.Contains(l, "second.example") || !strings.Contains(l, p.CertFile) {
+				if l := log.Take(); strings.Count(l, "\n") != 1 || !strings.Contains(l, "second.example") || !strings.Contains(l, p.CertFile) {
 					t.Errorf("logged %q", l)
 				}
 
@@ -248,14 +228,14 @@ func TestWatch(t *testing.T) {
 				if got := name(t, s, ""); got != "second.example" {
 					t.Errorf("serves %s with a key that is another's", got)
 				}
-				if l := log.take(); strings.Count(l, "\n") != 1 || !strings.Contains(l, "does not match") || strings.Contains(l, "PRIVATE") {
+				if l := log.Take(); strings.Count(l, "\n") != 1 || !strings.Contains(l, "does not match") || strings.Contains(l, "PRIVATE") {
 					t.Errorf("logged %q", l)
 				}
 				if err := os.Remove(p.KeyFile); err != nil {
 					t.Fatal(err)
 				}
 				pass()
-				if l := log.take(); strings.Count(l, "\n") != 1 || !strings.Contains(l, p.KeyFile) {
+				if l := log.Take(); strings.Count(l, "\n") != 1 || !strings.Contains(l, p.KeyFile) {
 					t.Errorf("logged %q", l)
 				}
 				write(t, p.KeyFile, third.Key)
@@ -263,9 +243,9 @@ func TestWatch(t *testing.T) {
 				if got := name(t, s, ""); got != "third.example" {
 					t.Errorf("serves %s", got)
 				}
-				log.take()
+				log.Take()
 				pass()
-				if l := log.take(); l != "" {
+				if l := log.Take(); l != "" {
 					t.Errorf("logged %q though nothing has changed", l)
 				}
 				stop()
@@ -300,7 +280,7 @@ func TestFaultUndone(t *testing.T) {
 	ca := certtest.New(t)
 	pair := ca.Issue(nil, "a.example")
 	cert, key := pair.Write(t, dir, "a")
-	log := &logBuffer{}
+	log := new(logtest.Buffer)
 	s := load(t, certs.Config{Pairs: []certs.Pair{{CertFile: cert, KeyFile: key}}, Logger: slog.New(slog.NewTextHandler(log, nil))})
 	write(t, cert, []byte("x"))
 	if err := s.Reload(); err == nil || !strings.Contains(err.Error(), cert) {
@@ -310,7 +290,7 @@ func TestFaultUndone(t *testing.T) {
 	if err := s.Reload(); err != nil {
 		t.Error(err)
 	}
-	if l := log.take(); l != "" {
+	if l := log.Take(); l != "" {
 		t.Errorf("logged %q", l)
 	}
 	if got := name(t, s, ""); got != "a.example" {
@@ -345,9 +325,9 @@ func TestExpiry(t *testing.T) {
 		end := time.Now().Add(90 * time.Second).Truncate(time.Second)
 		cert, key := ca.Issue(func(c *x509.Certificate) { c.NotAfter = end }, "a.example").Write(t, dir, "a")
 		early, earlyKey := ca.Issue(func(c *x509.Certificate) { c.NotBefore = time.Now().Add(time.Hour) }, "early.example").Write(t, dir, "b")
-		log := &logBuffer{}
+		log := new(logtest.Buffer)
 		s := load(t, certs.Config{Pairs: []certs.Pair{{CertFile: cert, KeyFile: key}, {CertFile: early, KeyFile: earlyKey}}, Interval: time.Minute, Logger: slog.New(slog.NewTextHandler(log, nil))})
-		if l := log.take(); strings.Count(l, "\n") != 1 || !strings.Contains(l, "not valid yet") {
+		if l := log.Take(); strings.Count(l, "\n") != 1 || !strings.Contains(l, "not valid yet") {
 			t.Errorf("logged %q", l)
 		}
 		if !s.Expires().Equal(end) {
@@ -358,7 +338,7 @@ func TestExpiry(t *testing.T) {
 		go func() { s.Watch(ctx); close(ended) }()
 		time.Sleep(4 * time.Minute)
 		synctest.Wait()
-		if l := log.take(); strings.Count(l, "\n") != 1 || !strings.Contains(l, "expired") || !strings.Contains(l, cert) {
+		if l := log.Take(); strings.Count(l, "\n") != 1 || !strings.Contains(l, "expired") || !strings.Contains(l, cert) {
 			t.Errorf("logged %q", l)
 		}
 		if got := name(t, s, "a.example"); got != "a.example" {

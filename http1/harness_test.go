@@ -2,7 +2,6 @@ package http1
 
 import (
 	"bufio"
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -11,13 +10,13 @@ import (
 	"net/http"
 	"os"
 	"strings"
-	"sync"
 	"syscall"
 	"testing"
 	"testing/synctest"
 	"time"
 
 	"github.com/spokehub/spoke/engine"
+	"github.com/spokehub/spoke/internal/logtest"
 )
 
 func newReader(s string) *bufio.Reader { return bufio.NewReader(strings.NewReader(s)) }
@@ -27,7 +26,7 @@ type server struct {
 	t   *testing.T
 	e   *engine.Engine
 	cfg *Config
-	log *syncBuffer
+	log *logtest.Buffer
 }
 
 // bubble runs f with a server whose clock is that of testing/synctest. Goroutines that are left at the end fail the test.
@@ -50,7 +49,7 @@ func startLoops(t testing.TB, cfg Config, loops int) *server {
 	if cfg.Serve == nil {
 		cfg.Serve = describe
 	}
-	s := &server{cfg: &cfg, log: &syncBuffer{}}
+	s := &server{cfg: &cfg, log: new(logtest.Buffer)}
 	s.t, _ = t.(*testing.T)
 	if cfg.Logger == nil {
 		cfg.Logger = slog.New(slog.NewTextHandler(s.log, nil))
@@ -206,24 +205,6 @@ func describe(x *Exchange) {
 			x.Reply(200, nil, fmt.Appendf(nil, "%s %s %s %s", r.Method, r.RequestURI, r.Host, body))
 		}
 	})
-}
-
-// syncBuffer is a log for several goroutines.
-type syncBuffer struct {
-	mu sync.Mutex
-	b  bytes.Buffer
-}
-
-func (s *syncBuffer) Write(p []byte) (int, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.b.Write(p)
-}
-
-func (s *syncBuffer) String() string {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.b.String()
 }
 
 // lost reports whether err says that the peer has closed.

@@ -15,6 +15,7 @@ import (
 	"github.com/spokehub/spoke/auth"
 	"github.com/spokehub/spoke/engine"
 	"github.com/spokehub/spoke/hubrt/method"
+	"github.com/spokehub/spoke/internal/logtest"
 )
 
 // rig is a runtime on memory loops, for the length of a synctest bubble.
@@ -22,7 +23,7 @@ type rig struct {
 	t   *testing.T
 	eng *engine.Engine
 	rt  *Runtime
-	log *syncBuffer
+	log *logtest.Buffer
 
 	mu   sync.Mutex
 	next byte
@@ -51,7 +52,7 @@ func newRig(t *testing.T, cfg rigConfig) *rig {
 	if err != nil {
 		t.Fatal(err)
 	}
-	r := &rig{t: t, eng: eng, log: new(syncBuffer)}
+	r := &rig{t: t, eng: eng, log: new(logtest.Buffer)}
 	r.rt = NewRuntime(RuntimeConfig{
 		Loops: eng.Loops(), Workers: cfg.workers, WorkerQueue: cfg.queue, SendQueue: cfg.sends, ClientResults: cfg.results, MaxDeparted: cfg.departed,
 		Logger: slog.New(slog.NewTextHandler(r.log, &slog.HandlerOptions{Level: slog.LevelDebug})),
@@ -308,24 +309,6 @@ func failure(id, text string) string {
 
 func message(target string, args ...string) string {
 	return fmt.Sprintf(`{"type":1,"target":"%s","arguments":[%s]}`, target, strings.Join(args, ","))
-}
-
-// syncBuffer is a log.
-type syncBuffer struct {
-	mu sync.Mutex
-	b  bytes.Buffer
-}
-
-func (b *syncBuffer) Write(p []byte) (int, error) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.b.Write(p)
-}
-
-func (b *syncBuffer) String() string {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.b.String()
 }
 
 var inline = method.Options{Inline: true}

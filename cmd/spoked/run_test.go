@@ -2,7 +2,6 @@ package main
 
 import (
 	"bufio"
-	"bytes"
 	"encoding/json"
 	"io"
 	"net"
@@ -11,31 +10,13 @@ import (
 	"reflect"
 	"regexp"
 	"strings"
-	"sync"
 	"syscall"
 	"testing"
 	"time"
 
 	"github.com/spokehub/spoke/internal/hubtest"
+	"github.com/spokehub/spoke/internal/logtest"
 )
-
-// logBuffer is a log that is read while it is written.
-type logBuffer struct {
-	mu sync.Mutex
-	b  bytes.Buffer // under mu
-}
-
-func (l *logBuffer) Write(p []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.b.Write(p)
-}
-
-func (l *logBuffer) String() string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.b.String()
-}
 
 // program is a running spoked.
 type program struct {
@@ -44,7 +25,7 @@ type program struct {
 	admin   string // URL of the admin listener, if it has one
 	signals chan os.Signal
 	exit    chan int
-	log     *logBuffer
+	log     *logtest.Buffer
 	clients []*hubtest.Client
 }
 
@@ -56,7 +37,7 @@ var (
 // start runs spoked on a free port. A test that does not wait for its end has it ended.
 func start(t *testing.T, args ...string) *program {
 	t.Helper()
-	p := &program{t: t, signals: make(chan os.Signal, 2), exit: make(chan int, 1), log: &logBuffer{}}
+	p := &program{t: t, signals: make(chan os.Signal, 2), exit: make(chan int, 1), log: new(logtest.Buffer)}
 	out, w := io.Pipe()
 	go func() {
 		code := run(append([]string{"-addr", "127.0.0.1:0", "-drain", "-1s"}, args...), noEnv, w, p.log, p.signals)
@@ -520,7 +501,7 @@ func TestRunRefuses(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			var out, errs logBuffer
+			var out, errs logtest.Buffer
 			if code := run(c.args, noEnv, &out, &errs, nil); code != c.code {
 				t.Errorf("exit code %d, want %d", code, c.code)
 			}
