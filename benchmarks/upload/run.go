@@ -52,7 +52,30 @@ func (c *config) check() error {
 	if c.phase < 10*time.Millisecond || c.phase > time.Minute {
 		errs = append(errs, fmt.Errorf("-phase is %v: want 10ms to 1m", c.phase))
 	}
-	return errors.Join(errs...)
+	if err := errors.Join(errs...); err != nil {
+		return err
+	}
+	if n := c.phases(); c.latency > 0 && n < leastPhases {
+		return fmt.Errorf("-latency %d would be judged by %d phases, want at least %d: a larger -size, or a smaller -rate or -phase; with -latency 0 it is not judged", c.latency, n, leastPhases)
+	}
+	return nil
+}
+
+// leastPhases are so many that their median is not what the machine did in one or two of them.
+const leastPhases = 20
+
+// phases is in how many parts the upload goes, behind the first of warmUp.
+func (c *config) phases() int64 {
+	left, part := c.items()-warmUp/int64(c.item), c.part()
+	return (left + part - 1) / part
+}
+
+// items is how many the upload has.
+func (c *config) items() int64 { return int64(c.size) * mib / int64(c.item) }
+
+// part is how many of them the hub takes in a phase.
+func (c *config) part() int64 {
+	return max(int64(float64(c.rate)*mib*c.phase.Seconds())/int64(c.item), 1)
 }
 
 // result is what was seen.
@@ -135,7 +158,7 @@ type target struct {
 }
 
 func (r *result) measure(ctx context.Context, other *caller, server, sunk target) error {
-	total := int64(r.cfg.size) * mib / int64(r.cfg.item)
+	total, part := r.cfg.items(), r.cfg.part()
 	first := int64(warmUp / r.cfg.item)
 	for _, to := range []target{server, sunk} {
 		if err := to.up.send(first); err != nil {
@@ -157,7 +180,6 @@ func (r *result) measure(ctx context.Context, other *caller, server, sunk target
 	defer stop()
 
 	begin := time.Now()
-	part := max(int64(float64(r.cfg.rate)*mib*r.cfg.phase.Seconds())/int64(r.cfg.item), 1)
 	sunkPart := max(part/4, 1)
 	for left, phase := total-first, 0; left > 0; left, phase = left-part, phase+1 {
 		rest := func() error { return r.rest(other, calls) }

@@ -34,7 +34,7 @@ func TestUpload(t *testing.T) {
 			if err := r.verdict(); err != nil {
 				t.Error(err)
 			}
-			if r.items != int64(cfg.size)*mib/int64(cfg.item) || r.quiet.calls == 0 || r.sunk.calls == 0 || r.busy.calls == 0 || r.heap.most == 0 {
+			if r.items != int64(cfg.size)*mib/int64(cfg.item) || int64(len(r.busy.phases[50])) != cfg.phases() || r.quiet.calls == 0 || r.sunk.calls == 0 || r.busy.calls == 0 || r.heap.most == 0 {
 				t.Errorf("%+v: want all items, and calls at rest and under the upload", r)
 			}
 		})
@@ -112,6 +112,7 @@ func TestCommandLine(t *testing.T) {
 		"latency":  {[]string{"-latency", "-1"}, "-latency is -1"},
 		"protocol": {[]string{"-protocol", "xml"}, `-protocol is "xml": want json or messagepack`},
 		"phase":    {[]string{"-phase", "1ms"}, "-phase is 1ms"},
+		"noise":    {[]string{"-size", "64", "-rate", "48"}, "-latency 10 would be judged by 2 phases, want at least 20"},
 		"argument": {[]string{"1024"}, `unexpected argument "1024"`},
 		"time":     {[]string{"-timeout", "1ns"}, "which is -timeout"},
 	} {
