@@ -14,6 +14,8 @@ import (
 	"sync"
 	"syscall"
 	"time"
+
+	"github.com/spokehub/spoke/benchmarks/internal/loopback"
 )
 
 // pinning is the beginning of a command line that keeps a program on one processor; nil: nothing is pinned.
@@ -124,13 +126,13 @@ const startTimeout = 10 * time.Second
 
 // serve starts a server on a free port and waits until it listens.
 func (b *bench) serve(ctx context.Context, s *server, extra ...string) (*running, error) {
-	addr, err := freeAddress()
+	addr, err := loopback.FreeAddress()
 	if err != nil {
 		return nil, err
 	}
 	admin := ""
 	if s.admin {
-		if admin, err = freeAddress(); err != nil {
+		if admin, err = loopback.FreeAddress(); err != nil {
 			return nil, err
 		}
 	}
@@ -179,13 +181,4 @@ func (r *running) collect(ctx context.Context) error {
 		}
 	}
 	return nil
-}
-
-// freeAddress is a loopback address that nobody listens on.
-func freeAddress() (string, error) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return "", err
-	}
-	return l.Addr().String(), l.Close()
 }

@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"os"
 	"os/exec"
@@ -15,6 +14,8 @@ import (
 	"strings"
 	"syscall"
 	"time"
+
+	"github.com/spokehub/spoke/benchmarks/internal/loopback"
 )
 
 // pinned is a command line that keeps a program on one processor; -1: it is not pinned.
@@ -37,11 +38,11 @@ const startTimeout = 15 * time.Second
 
 // serve starts spoked anew, so that no run has the garbage of another.
 func (b *bench) serve(ctx context.Context) (*server, error) {
-	addr, err := freeAddress()
+	addr, err := loopback.FreeAddress()
 	if err != nil {
 		return nil, err
 	}
-	admin, err := freeAddress()
+	admin, err := loopback.FreeAddress()
 	if err != nil {
 		return nil, err
 	}
@@ -151,13 +152,4 @@ func (b *bench) client(ctx context.Context, args ...string) (stdout []byte, err 
 		return stdout, fmt.Errorf("%s: %w\n%s%s", strings.Join(args, " "), err, stdout, stderr.Bytes())
 	}
 	return stdout, nil
-}
-
-// freeAddress is a loopback address that nobody listens on.
-func freeAddress() (string, error) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return "", err
-	}
-	return l.Addr().String(), l.Close()
 }
