@@ -1,47 +1,45 @@
-// The official client in Node over https and wss: each transport with each hub protocol that it allows, on each backend; and a certificate that is not trusted.
+// The official client in Node over https and wss where node.test.mjs does not go: on the gnet backend, and with a certificate that it does not trust.
 import assert from "node:assert/strict";
-import { execFile } from "node:child_process";
+import { execFileSync } from "node:child_process";
+import { mkdtempSync, rmSync } from "node:fs";
+import os from "node:os";
+import path from "node:path";
 import { after, before, describe, test } from "node:test";
-import { fileURLToPath } from "node:url";
-import { certificate } from "../lib/certificate.mjs";
-import { Spoked } from "../lib/servers.mjs";
+import { build } from "../lib/blocks.js";
+import { clients, waysIn } from "../lib/clients.mjs";
+import { everything } from "../lib/everything.mjs";
+import { binary, Probe } from "../lib/servers.mjs";
 
-const script = fileURLToPath(new URL("../lib/secure-client.mjs", import.meta.url));
+const client = clients[0];
+const secure = "https://127.0.0.1:0";
 
-// client runs one in a process of its own, which trusts the certificate or not, and resolves to its exit code and what it said.
-const client = (trusted, ...args) =>
-  new Promise((resolve) => {
-    const env = { ...process.env };
-    if (!trusted) delete env.NODE_EXTRA_CA_CERTS;
-    execFile(process.execPath, [script, ...args], { env, timeout: 100_000 }, (error, stdout, stderr) => resolve({ code: error ? error.code : 0, said: stdout + stderr }));
+describe("https and wss, gnet", { timeout: 120_000 }, () => {
+  let server;
+  before(async () => {
+    server = await Probe.start(["-engine", "gnet"], secure);
   });
+  after(() => server?.stop());
 
-for (const backend of ["epoll", "gnet"]) {
-  describe(`https and wss, ${backend}`, { timeout: 120_000 }, () => {
-    let server;
-    before(async () => {
-      const { cert, key } = certificate();
-      server = await Spoked.start(["-engine", backend, "-tls-cert", cert, "-tls-key", key]);
+  for (const { name, transport, protocol } of waysIn("inNode").filter((way) => way.scheme === "https")) {
+    test(name, async () => {
+      const library = client.library(protocol, transport);
+      const connection = build(library, server.url, {}, "probe");
+      await everything(library.signalR, connection);
+      await connection.stop();
     });
-    after(() => server?.stop());
+  }
+});
 
-    for (const [transport, protocols] of [
-      ["WebSockets", ["JSON", "MessagePack"]],
-      ["ServerSentEvents", ["JSON"]],
-      ["LongPolling", ["JSON", "MessagePack"]],
-    ]) {
-      for (const protocol of protocols) {
-        test(`${transport}, ${protocol}`, async () => {
-          const { code, said } = await client(true, server.url, transport, protocol);
-          assert.equal(code, 0, said);
-        });
-      }
-    }
-
-    test("a certificate that is not trusted", async () => {
-      const { code, said } = await client(false, server.url, "WebSockets", "JSON");
-      assert.notEqual(code, 0);
-      assert.match(said, /fetch failed|self-signed certificate/);
-    });
-  });
-}
+test("a certificate that is not trusted", { timeout: 120_000 }, async () => {
+  const folder = mkdtempSync(path.join(os.tmpdir(), "spoke-tls-"));
+  let server;
+  try {
+    execFileSync(binary("probe", "./interop/probe"), ["-certificate", folder]);
+    server = await Probe.start(["-tls-cert", path.join(folder, "cert.pem"), "-tls-key", path.join(folder, "key.pem")], secure);
+    const connection = build(client.library("JSON", "WebSockets"), server.url, {}, "probe");
+    await assert.rejects(connection.start(), /fetch failed|self-signed certificate/);
+  } finally {
+    await server?.stop();
+    rmSync(folder, { recursive: true, force: true });
+  }
+});

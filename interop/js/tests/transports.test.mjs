@@ -1,7 +1,7 @@
-// The official client over server-sent events and long polling, in Node, with each hub protocol that they allow; and its fall back to them where the network lets nothing else pass.
+// What the official client does when it may not have the transport that it wants: it falls back where the network lets nothing else pass, and refuses what cannot be.
 import assert from "node:assert/strict";
 import http from "node:http";
-import { after, before, describe, test } from "node:test";
+import { after, before, test } from "node:test";
 import { clients } from "../lib/clients.mjs";
 import { everything } from "../lib/everything.mjs";
 import { Probe } from "../lib/servers.mjs";
@@ -21,39 +21,6 @@ function build(url, protocol, transport, options = {}) {
   const library = client.library(protocol);
   if (library.protocol) builder.withHubProtocol(library.protocol());
   return builder.build();
-}
-
-const ended = (connection) => new Promise((resolve) => connection.onclose(resolve));
-
-for (const [name, transport, protocols] of [
-  ["server-sent events", HttpTransportType.ServerSentEvents, ["JSON"]],
-  ["long polling", HttpTransportType.LongPolling, ["JSON", "MessagePack"]],
-]) {
-  for (const protocol of protocols) {
-    describe(`${name}, ${protocol}`, { timeout: 60_000 }, () => {
-      test("everything, then the client's end", async () => {
-        const connection = build(server.url, protocol, transport);
-        const end = ended(connection);
-        await everything(signalR, connection);
-        await connection.stop();
-        assert.equal(await end, undefined);
-      });
-      test("the server's end", async () => {
-        const connection = build(server.url, protocol, transport);
-        const end = ended(connection);
-        await connection.start();
-        await connection.send("AbortMe");
-        await end;
-        assert.equal(connection.state, "Disconnected");
-      });
-      test("ten at once, each gets its own", async () => {
-        const all = Array.from({ length: 10 }, () => build(server.url, protocol, transport));
-        await Promise.all(all.map((c) => c.start()));
-        await Promise.all(all.map(async (c, i) => assert.equal(await c.invoke("Echo", `${i}`), `${i}`)));
-        await Promise.all(all.map((c) => c.stop()));
-      });
-    });
-  }
 }
 
 test("MessagePack cannot be had over server-sent events", { timeout: 60_000 }, async () => {
