@@ -1,14 +1,12 @@
 package engine
 
 import (
-	"bytes"
 	"io"
 	"os"
 	"os/exec"
-	"strings"
-	"sync"
 	"testing"
-	"time"
+
+	"github.com/spokehub/spoke/internal/logtest"
 )
 
 // TestOpenSSL: what crypto/tls as a client cannot do, by openssl s_client, whose commands are single letters on a line of their own. It needs the program openssl.
@@ -48,7 +46,7 @@ func TestOpenSSL(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			out := &watchedOutput{}
+			out := &logtest.Buffer{}
 			cmd.Stdout, cmd.Stderr = out, out
 			if err := cmd.Start(); err != nil {
 				t.Fatal(err)
@@ -59,11 +57,11 @@ func TestOpenSSL(t *testing.T) {
 				}
 				switch step {
 				case "k", "K":
-					out.await(t, "KEYUPDATE")
+					out.Await(t, patience, "KEYUPDATE")
 				case "R":
-					out.await(t, "RENEGOTIATING")
+					out.Await(t, patience, "RENEGOTIATING")
 				default:
-					out.await(t, step+"\n")
+					out.Await(t, patience, step+"\n")
 				}
 			}
 			if tc.reason == PeerClosed {
@@ -78,53 +76,5 @@ func TestOpenSSL(t *testing.T) {
 				t.Errorf("openssl: %v\n%s", err, out.String())
 			}
 		})
-	}
-}
-
-// watchedOutput is what a program writes, in which a test waits for texts, each behind the last.
-type watchedOutput struct {
-	mu   sync.Mutex
-	b    bytes.Buffer
-	seen int
-	more chan struct{} // under mu: closed by the next Write
-}
-
-// Write implements io.Writer.
-func (w *watchedOutput) Write(p []byte) (int, error) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	if w.more != nil {
-		close(w.more)
-		w.more = nil
-	}
-	return w.b.Write(p)
-}
-
-func (w *watchedOutput) String() string {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	return w.b.String()
-}
-
-func (w *watchedOutput) await(t *testing.T, text string) {
-	t.Helper()
-	late := time.After(patience)
-	for {
-		w.mu.Lock()
-		if i := strings.Index(w.b.String()[w.seen:], text); i >= 0 {
-			w.seen += i + len(text)
-			w.mu.Unlock()
-			return
-		}
-		if w.more == nil {
-			w.more = make(chan struct{})
-		}
-		more := w.more
-		w.mu.Unlock()
-		select {
-		case <-more:
-		case <-late:
-			t.Fatalf("waited %v in vain for %q in\n%s", patience, text, w.String())
-		}
 	}
 }

@@ -8,7 +8,6 @@ import (
 	"strings"
 	"syscall"
 	"testing"
-	"time"
 
 	"github.com/spokehub/spoke/internal/certtest"
 	"github.com/spokehub/spoke/internal/hubtest"
@@ -30,14 +29,6 @@ func TestTLSAndReload(t *testing.T) {
 		}
 		defer nc.Close()
 		return strings.Join(nc.ConnectionState().PeerCertificates[0].DNSNames, " ")
-	}
-	logged := func(text string) {
-		t.Helper()
-		for end := time.Now().Add(hubtest.Timeout); !strings.Contains(p.log.String(), text); time.Sleep(time.Millisecond) {
-			if time.Now().After(end) {
-				t.Fatalf("nothing logged says %q: %s", text, p.log)
-			}
-		}
 	}
 	nc, err := tls.Dial("tcp", p.addr, trusting)
 	if err != nil {
@@ -64,7 +55,7 @@ func TestTLSAndReload(t *testing.T) {
 	}
 	ca.Issue(nil, "127.0.0.1", "second.example").Write(t, dir, "server")
 	p.signal(syscall.SIGHUP)
-	logged("certificates reloaded")
+	p.log.Await(t, hubtest.Timeout, "certificates reloaded")
 	if got := names(); got != "second.example" {
 		t.Errorf("serves %s after SIGHUP", got)
 	}
@@ -72,7 +63,7 @@ func TestTLSAndReload(t *testing.T) {
 		t.Fatal(err)
 	}
 	p.signal(syscall.SIGHUP)
-	logged("certificates not reloaded")
+	p.log.Await(t, hubtest.Timeout, "certificates not reloaded")
 	if got := names(); got != "second.example" {
 		t.Errorf("serves %s with a broken key", got)
 	}
