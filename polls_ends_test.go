@@ -59,7 +59,10 @@ func (r *requests) pollNow(client *http.Client) string {
 	return fmt.Sprintf("%d %q", res.StatusCode, b)
 }
 
-const unknownID = "404 \"No Connection with that ID\""
+const (
+	unknownID = "404 \"No Connection with that ID\""
+	abort     = "{\"type\":1,\"target\":\"Abort\",\"arguments\":[]}\x1e"
+)
 
 // TestPollEnds: how polls and their connections end, in each of the ways in which requests may come in, HTTP/2 included (wire contract, sections 6 and 7).
 func TestPollEnds(t *testing.T) {
@@ -130,22 +133,24 @@ func TestPollEnds(t *testing.T) {
 			}
 			gone(r, who)
 		})
-		t.Run("the hub ends it", func(t *testing.T) {
-			r := connected(t, url, client, fresh)
-			who := id(r)
-			if err := r.post("{\"type\":1,\"target\":\"Abort\",\"arguments\":[]}\x1e"); err != nil {
-				t.Fatal(err)
-			}
-			r.wantPoll(200, "{\"type\":7}\x1e")
-			r.wantPoll(204, "")
-			gone(r, who)
-		})
+		for name, record := range map[string]string{"the hub ends it": abort, "the client's Close": "{\"type\":7}\x1e"} {
+			t.Run(name, func(t *testing.T) {
+				r := connected(t, url, client, fresh)
+				who := id(r)
+				if err := r.post(record); err != nil {
+					t.Fatal(err)
+				}
+				r.wantPoll(200, "{\"type\":7}\x1e")
+				r.wantPoll(204, "")
+				gone(r, who)
+			})
+		}
 		t.Run("the hub ends it while a poll waits", func(t *testing.T) {
 			r := connected(t, url, client, fresh)
 			who := id(r)
 			answer := make(chan string, 1)
 			go func() { answer <- r.pollNow(fresh) }()
-			if err := r.post("{\"type\":1,\"target\":\"Abort\",\"arguments\":[]}\x1e"); err != nil {
+			if err := r.post(abort); err != nil {
 				t.Fatal(err)
 			}
 			if got := <-answer; got != "200 \"{\\\"type\\\":7}\\x1e\"" {
@@ -171,16 +176,6 @@ func TestPollEnds(t *testing.T) {
 			if err := r.delete(); err == nil || !strings.Contains(err.Error(), "404") {
 				t.Errorf("a second DELETE: %v", err)
 			}
-		})
-		t.Run("the client's Close", func(t *testing.T) {
-			r := connected(t, url, client, fresh)
-			who := id(r)
-			if err := r.post("{\"type\":7}\x1e"); err != nil {
-				t.Fatal(err)
-			}
-			r.wantPoll(200, "{\"type\":7}\x1e")
-			r.wantPoll(204, "")
-			gone(r, who)
 		})
 		t.Run("replaced", func(t *testing.T) {
 			r := connected(t, url, client, fresh)
