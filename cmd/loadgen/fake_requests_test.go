@@ -38,6 +38,9 @@ func (s *fakeServer) request(c *fakeConn, q *http.Request, id string) bool {
 			io.WriteString(c.nc, s.post)
 			return false
 		}
+		if s.mute {
+			return true
+		}
 		k.take(body)
 		answer("200 OK", "text/plain", "")
 	case q.Method == http.MethodDelete:

@@ -54,6 +54,7 @@ type behaviour struct {
 	closeRecord string                          // sent after the handshake
 	split       bool                            // events are cut into chunks, with comments between them
 	post        string                          // instead of the ordinary answer to a POST of a connection
+	mute        bool                            // a POST of a connection is not answered
 	listen      string                          // instead of the ordinary answer to a request for events, or to a poll but the first
 }
 

@@ -66,10 +66,10 @@ func (p *poster) next() {
 		p.shard.worker.dialer.add(dialing{poster: p})
 	default:
 		p.waiting = true
-		raw := p.queue[0].raw
-		p.shard.tally.BytesOut += int64(len(raw))
-		p.conn.Write(raw)
-		if s := uint32(p.shard.worker.opts.silence.Seconds()); s > 0 {
+		first := p.queue[0]
+		p.shard.tally.BytesOut += int64(len(first.raw))
+		p.conn.Write(first.raw)
+		if s := first.client.silenceSeconds(); s > 0 {
 			p.conn.SetDeadline(p.conn.Loop().Now() + s + 1)
 		}
 	}

@@ -304,6 +304,7 @@ func TestFailures(t *testing.T) {
 		{"events, hub closes", behaviour{closeRecord: `{"type":7,"error":"not today"}`}, events, exitFailed, []string{"the hub closed the connection", "not today"}},
 		{"POST 404", behaviour{post: body(404, "No Connection with that ID")}, events, exitFailed, []string{"post: HTTP 404"}},
 		{"POST without an answer", behaviour{post: " "}, events, exitFailed, []string{"post: the server ended TCP"}},
+		{"POST that is not answered", behaviour{mute: true}, append(slices.Clone(events), "-silence=500ms"), exitFailed, []string{"post: the server is silent", "no answer within 500ms"}},
 		{"POST answered with garbage", behaviour{post: "SSH-2.0\r\n\r\n"}, polls, exitFailed, []string{"post: not HTTP"}},
 		{"poll 404", behaviour{listen: body(404, "No Connection with that ID")}, polls, exitFailed, []string{"poll: HTTP 404"}},
 		{"poll 204", behaviour{listen: "HTTP/1.1 204 No Content\r\n\r\n"}, polls, exitFailed, []string{"the server closed the connection", "status 204"}},
