@@ -49,10 +49,10 @@ type Config struct {
 	// WorkerQueue is how many calls of all clients may wait for a worker; over it the connections concerned are not read. Default 64 x Workers.
 	WorkerQueue int
 	// ClientResults is how many calls of hub methods may wait for a client's answer (InvokeClient), all clients together; over it InvokeClient fails with
-	// ErrTooManyQuestions, so that clients that do not answer cannot take the workers from the others. Each that waits holds a goroutine, about 10 KB. Default 64 x Workers.
+	// ErrTooManyQuestions, so that clients that do not answer cannot take the workers from the others. Each that waits holds a goroutine, about 7 KB in all. Default 64 x Workers.
 	ClientResults int
 	// MaxDeparted is how many connections that have ended may wait for a worker, most for their disconnected event, which happens when all workers block. Over it new connections, and
-	// negotiate, are answered with 503, so that clients that come and go cannot fill memory. About 1 KB each, and the head of its request unless HubOptions.DropRequest is set. Default 65,536.
+	// negotiate, are answered with 503, so that clients that come and go cannot fill memory. About 400 bytes each, and the head of its request unless HubOptions.DropRequest is set. Default 65,536.
 	MaxDeparted int
 	// SendQueue is how many bytes of sends and joins may wait for one event loop; over it they fail with ErrSendQueueFull, so that a sender that is faster than the
 	// loops cannot fill memory. A message to many counts in full at each loop. Default 64 MiB.
