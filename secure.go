@@ -29,7 +29,7 @@ type TLSOptions struct {
 	Config *tls.Config
 	// HandshakeTimeout is the time for a handshake, from the connection's beginning on. Default 10 s.
 	HandshakeTimeout time.Duration
-	// Handshakes is how many may be under way at once; more connections are reset. About 30 KiB each. Default 4,096.
+	// Handshakes is how many may be under way at once; more connections are reset. About 23 KB each. Default 4,096.
 	Handshakes int
 	// HandshakesComputing is how many of these compute at once. Default half of GOMAXPROCS, at least 1.
 	HandshakesComputing int

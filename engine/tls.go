@@ -23,9 +23,9 @@ type TLS struct {
 	// more, with reason TLSHandshakeTimeout.
 	HandshakeTimeout time.Duration
 	// Handshakes is how many handshakes may be under way at once, over all loops; default 4,096. One is under way from a complete ClientHello on, and costs a goroutine and
-	// some 30 KiB while it waits for the rest of the client's part. A connection above that takes the place of the one that has waited for its client for longest, if that
-	// is more than a second (TLSHandshakeTimeout for that), or else is reset with reason Refused. A connection whose ClientHello is not
-	// complete does not count: it holds what has come of it, at most 16 KiB, until the timeout.
+	// some 23 KB (with a ClientHello of the usual size, see BenchmarkStalledTLS) while it waits for the rest of the client's part. A connection above that takes the
+	// place of the one that has waited for its client for longest, if that is more than a second (TLSHandshakeTimeout for that), or else is reset with reason Refused.
+	// A connection whose ClientHello is not complete does not count: it holds what has come of it, at most 16 KiB, until the timeout.
 	Handshakes int
 	// Computing is how many of these may compute at once: the others wait for their client or for their turn; default half of GOMAXPROCS, at least 1, so that
 	// the loops always find a processor.

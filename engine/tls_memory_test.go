@@ -4,8 +4,12 @@ import (
 	"bytes"
 	"crypto/tls"
 	"fmt"
+	"io"
+	"net"
 	"runtime"
+	"strings"
 	"testing"
+	"time"
 )
 
 // idleTLS is idleLoop with a client that speaks TLS, after the handshake.
@@ -171,13 +175,6 @@ const plainBytes = 88 + 4 + 8
 func idleBytes(t testing.TB, n int, version uint16) float64 {
 	t.Helper()
 	const large = 16_000
-	heap := func() int64 {
-		runtime.GC()
-		runtime.GC()
-		var m runtime.MemStats
-		runtime.ReadMemStats(&m)
-		return int64(m.HeapAlloc) + int64(m.StackInuse)
-	}
 	by, h, got := handshaker(t, TLS{}), echo(), make([]byte, large)
 	l, _, _ := idleLoop(t, &probe{})
 	add := func() *MemoryConn {
@@ -201,12 +198,12 @@ func idleBytes(t testing.TB, n int, version uint16) float64 {
 	}
 	clients := make([]*MemoryConn, 0, n+1)
 	clients = append(clients, add()) // with all that a loop has once
-	before := heap()
+	before := heapAndStacks()
 	for range n {
 		clients = append(clients, add())
 	}
 	l.turn()
-	used := heap() - before
+	used := heapAndStacks() - before
 	runtime.KeepAlive(clients)
 	runtime.KeepAlive(l)
 	return float64(used) / float64(n)
@@ -271,4 +268,83 @@ func BenchmarkFanOutTLS(b *testing.B) {
 		l.turn()
 	}
 	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/float64(len(conns)), "ns/recipient")
+}
+
+// heapAndStacks is what is in use, after a garbage collection.
+func heapAndStacks() int64 {
+	runtime.GC()
+	runtime.GC()
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	return int64(m.HeapAlloc) + int64(m.StackInuse)
+}
+
+// BenchmarkStalledTLS is the memory of a handshake under way whose client has sent its ClientHello, of the usual size, and nothing after it: run it with -benchtime 1x.
+func BenchmarkStalledTLS(b *testing.B) {
+	unpoisoned(b)
+	for b.Loop() {
+		for _, version := range []uint16{tls.VersionTLS12, tls.VersionTLS13} {
+			b.ReportMetric(stalledBytes(b, 1000, version), "B/"+strings.ReplaceAll(tls.VersionName(version), " ", "")+"-handshake")
+		}
+	}
+}
+
+// stalledBytes is the memory of each of n handshakes that wait for their clients, whose sockets are in it.
+func stalledBytes(b *testing.B, n int, version uint16) float64 {
+	b.Helper()
+	e, err := New(Config{})
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer func() {
+		if err := e.Shutdown(b.Context()); err != nil {
+			b.Error(err)
+		}
+	}()
+	at, err := e.ListenTLS("tcp", "127.0.0.1:0", TLS{Config: serverTLS(), HandshakeTimeout: time.Hour}, echo().open)
+	if err != nil {
+		b.Fatal(err)
+	}
+	hello := clientHello(b, version)
+	add := func() net.Conn {
+		nc, err := net.Dial("tcp", at.String())
+		if err != nil {
+			b.Fatal(err)
+		}
+		if _, err := nc.Write(hello); err != nil {
+			b.Fatal(err)
+		}
+		if _, err := io.ReadFull(nc, make([]byte, recordHeader)); err != nil { // its answer
+			b.Fatal(err)
+		}
+		return nc
+	}
+	clients := []net.Conn{add()} // with all that an engine has once
+	before := heapAndStacks()
+	for range n {
+		clients = append(clients, add())
+	}
+	used := heapAndStacks() - before
+	for _, nc := range clients {
+		_ = nc.Close()
+	}
+	return float64(used) / float64(n)
+}
+
+// clientHello is what a client of a TLS version begins with.
+func clientHello(b *testing.B, version uint16) []byte {
+	b.Helper()
+	ours, theirs := net.Pipe()
+	cfg := clientTLS()
+	cfg.MinVersion, cfg.MaxVersion = version, version
+	ended := make(chan error, 1)
+	go func() { ended <- tls.Client(theirs, cfg).Handshake() }()
+	p := make([]byte, helloMax)
+	n, err := ours.Read(p) // crypto/tls writes it at once
+	_ = ours.Close()
+	<-ended
+	if err != nil {
+		b.Fatal(err)
+	}
+	return p[:n]
 }
