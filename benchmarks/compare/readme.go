@@ -24,7 +24,7 @@ func (r *results) readme() string {
 	b.WriteString(readmeBegin)
 	var names []string
 	for _, s := range r.Servers {
-		if s.Name != coalesceName && s.Name != gnetName {
+		if s.Name != coalesceName && s.Name != gnetName && s.Name != eventsName { // which has no row there
 			names = append(names, s.Name)
 		}
 	}
