@@ -160,6 +160,38 @@ func TestOneRequestClaims(t *testing.T) {
 	}
 }
 
+// TestRegistryAtOnce: connections are looked up in one part while others come and go in all parts, whose numbers are of one roster.
+func TestRegistryAtOnce(t *testing.T) {
+	t.Parallel()
+	s, e := testSet(t, Config{}, Options{})
+	r := s.registry
+	var wg sync.WaitGroup
+	for range 4 {
+		wg.Go(func() {
+			var mine []*connection
+			for i := range 4000 {
+				if i%1000 < 500 { // some pages of the roster come and go
+					mine = append(mine, r.add(e.mode(false, false)).conn)
+					continue
+				}
+				c := mine[len(mine)-1]
+				mine = mine[:len(mine)-1]
+				if has, known := r.find(e, c.token); !known || has != WebSockets {
+					t.Errorf("known %v, transport %v", known, has)
+				}
+				r.remove(c)
+				if _, known := r.find(e, c.token); known {
+					t.Error("a connection is found after its end")
+				}
+			}
+		})
+	}
+	wg.Wait()
+	if n := r.size() + r.shards[0].conns.all.roster.Len(); n != 0 {
+		t.Errorf("%d connections and numbers are left", n)
+	}
+}
+
 func TestParseToken(t *testing.T) {
 	t.Parallel()
 	good := token{0: 1, 15: 0xff}
