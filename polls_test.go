@@ -11,7 +11,6 @@ import (
 	"math/rand/v2"
 	"net"
 	"net/http"
-	"net/http/httptest"
 	"os"
 	"strconv"
 	"strings"
@@ -53,7 +52,7 @@ type requests struct {
 	away    time.Duration // how long the way to the server and back may take: the client waits for up to so long before it polls again
 }
 
-// on serves hubs in each of the ways in which requests may come in, and hands each to f with clients for it.
+// onEachServer serves hubs in each of the ways in which requests may come in, and hands each to f with clients for it.
 func onEachServer(t *testing.T, mapHubs func(s *spoke.Server) *spoke.Hub, f func(t *testing.T, hub *spoke.Hub, url string, client, fresh *http.Client)) {
 	t.Helper()
 	cfg := func() spoke.Config { // a machine that is busy with other things is not to end anything
@@ -79,24 +78,18 @@ func onEachServer(t *testing.T, mapHubs func(s *spoke.Server) *spoke.Hub, f func
 				t.Fatal(err)
 			}
 			hub := mapHubs(s)
-			srv := httptest.NewUnstartedServer(s)
-			defer srv.Close()
-			defer func() {
+			url, client := mountedAs(t, s, h2)
+			defer func() { // before the mount
 				if err := s.Shutdown(context.Background()); err != nil {
 					t.Error(err)
 				}
 			}()
-			srv.EnableHTTP2 = h2
-			if srv.StartTLS(); srv.Client().Transport.(*http.Transport).ForceAttemptHTTP2 != h2 {
-				t.Fatal("the test's client does not speak the version of HTTP that is asked for")
-			}
-			srv.Client().Transport.(*http.Transport).MaxIdleConnsPerHost = 4096
-			f(t, hub, srv.URL, srv.Client(), srv.Client())
+			f(t, hub, url, client, client)
 		})
 	}
 }
 
-// open negotiates.
+// openRequests negotiates.
 func openRequests(t *testing.T, url string, client, fresh *http.Client) (*requests, error) {
 	res, err := client.Post(url+"/h/negotiate?negotiateVersion=1", "", nil)
 	if err != nil {
@@ -312,7 +305,7 @@ func (r *requests) two() error {
 	got, err := r.poll(context.Background(), r.client)
 	o := <-other
 	for _, e := range []*error{&err, &o.err} {
-		if errors.Is(*e, context.DeadlineExceeded) { // of another request; see below
+		if errors.Is(*e, context.DeadlineExceeded) { // of another request, as said above
 			*e = nil
 			r.dropped++
 		}

@@ -28,6 +28,11 @@ func mountedAs(t *testing.T, s *spoke.Server, h2 bool) (url string, client *http
 	srv.EnableHTTP2 = h2
 	srv.StartTLS()
 	t.Cleanup(srv.Close)
+	transport := srv.Client().Transport.(*http.Transport)
+	if transport.ForceAttemptHTTP2 != h2 {
+		t.Fatal("the test's client does not speak the version of HTTP that is asked for")
+	}
+	transport.MaxIdleConnsPerHost = 4096
 	return srv.URL, srv.Client()
 }
 

@@ -31,7 +31,7 @@ func (c *Conn) repeated(k codec.Kind) bool {
 	return false
 }
 
-// acked takes an Ack, sequenced a Sequence. They are ignored where stateful reconnect was not agreed.
+// acked takes an Ack, sequenced a Sequence. They are ignored where stateful reconnect was not agreed, and an Ack where nothing is kept.
 func (c *Conn) acked(n int64) {
 	r := c.resumable()
 	if r == nil || !r.agreed {
