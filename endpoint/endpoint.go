@@ -36,7 +36,7 @@ type Config struct {
 	MaxParked int
 	// Limits are those of what waits to go out to a client without a socket of its own.
 	Limits longpoll.Limits
-	// SendTimeout is how long one write of an event stream on a net/http server may take. Default 10 s.
+	// SendTimeout is how long one write of an event stream, or of a piece of the answer to a poll, may take on a net/http server. Default 10 s.
 	SendTimeout time.Duration
 	// BodyTimeout is how long a piece of a POST's body may be in coming on a net/http server. Default 30 s.
 	BodyTimeout time.Duration
