@@ -158,8 +158,7 @@ func (e *Engine) Shutdown(ctx context.Context) error {
 func (l *Loop) closeAll() {
 	l.stopping = true
 	l.slab.each(func(c *Conn) {
-		if h, ok := c.handler.(Idler); ok && c.flags&(flagDead|flagClosing) == 0 && c.Buffered() == 0 && h.Idle() {
-			l.notify(c)
+		if h, ok := c.handler.(Idler); ok && c.flags&(flagDead|flagClosing) == 0 && c.Buffered() == 0 && h.Idle() && l.notify(c) {
 			c.kill(Shutdown, nil, false)
 			return
 		}

@@ -105,10 +105,10 @@ func (c *Conn) Detach(prefix []byte) (net.Conn, error) {
 	c.reason = Detached
 	c.flags |= flagTold
 	c.bury()
-	if len(prefix) > 0 || len(unsent) > 0 {
+	if len(prefix) > 0 || len(unsent) > 0 || s != nil && s.waits() > 0 {
 		d := &detached{Conn: nc, prefix: prefix, unsent: unsent}
 		if nc = d; s != nil {
-			nc = &detachedTLS{d, s.tc}
+			nc = &detachedTLS{d, s}
 		}
 	}
 	return nc, nil

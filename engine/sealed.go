@@ -100,8 +100,8 @@ func (l *Loop) dropSealed(c *Conn) {
 	s.loop = nil
 	if s.unsent != nil {
 		l.buffers.put(s.unsent)
-		s.unsent = nil
 	}
+	s.unsent, s.off, s.owed = nil, 0, 0 // it may come back
 }
 
 // encrypt goes over from the handshake, of which in has come already: from now on c's handler sees what is in the records. What is queued is records of the
@@ -146,7 +146,11 @@ func (l *Loop) receiveSealed(c *Conn, p []byte) (int, syscall.Errno) {
 	s := l.sealed[c.slot]
 	for {
 		if s.carry || len(s.source) > 0 {
-			if n := s.open(c, p); n > 0 {
+			n := s.open(c, p)
+			if c.flags&flagDead != 0 {
+				return 0, syscall.ECONNRESET // by answer: there is nothing left to read from
+			}
+			if n > 0 {
 				return n, 0
 			}
 		}
@@ -375,13 +379,16 @@ func (l *Loop) transmitAll(c *Conn, v [][]byte) (int, syscall.Errno) {
 	return l.transmit(c, b)
 }
 
-// notify writes close_notify, once; true when the kernel has it, or nothing can be written any more.
+// notify writes close_notify, once, when no other record waits; true when the kernel has it, or nothing can be written any more.
 func (l *Loop) notify(c *Conn) bool {
 	s := l.sealedConn(c)
 	if s == nil {
 		return true
 	}
 	if !s.notified {
+		if s.unsent != nil {
+			return false
+		}
 		s.notified = true
 		if s.tc.CloseWrite() != nil || s.push(c, 0) != syscall.EAGAIN {
 			return true // an alert has been the last word, or the peer has gone

@@ -44,7 +44,9 @@ func (s *sealed) sendRaw() error {
 		return nil
 	}
 	n, err := s.raw.Write(s.out)
-	s.out = s.out[n:]
+	if s.out = s.out[n:]; len(s.out) == 0 {
+		s.out = nil
+	}
 	return err
 }
 
@@ -86,11 +88,20 @@ func (s *sealed) reopen(open func(c *Conn) Handler) func(c *Conn) Handler {
 	}
 }
 
-// detachedTLS is a connection that has left the loops with plain bytes under way.
+// detachedTLS is a connection that has left the loops with bytes under way.
 type detachedTLS struct {
 	*detached
-	tc *tls.Conn
+	s *sealed
+}
+
+// Write implements net.Conn. Of nothing it is a write too: of the records that wait, which a tls.Conn would not come to.
+func (d *detachedTLS) Write(p []byte) (int, error) {
+	n, err := d.detached.Write(p)
+	if err == nil {
+		err = d.s.sendRaw()
+	}
+	return n, err
 }
 
 // ConnectionState is that of the tls.Conn.
-func (d *detachedTLS) ConnectionState() tls.ConnectionState { return d.tc.ConnectionState() }
+func (d *detachedTLS) ConnectionState() tls.ConnectionState { return d.s.tc.ConnectionState() }

@@ -375,6 +375,92 @@ func TestDetachTLS(t *testing.T) {
 	}
 }
 
+// TestDetachTLSUnsent: what the kernel had not taken of a record goes out before what a new owner writes, at a write of nothing at the latest, and a loop that has the
+// connection then goes on behind it.
+func TestDetachTLSUnsent(t *testing.T) {
+	t.Parallel()
+	for _, prefix := range []string{"", "prefix"} {
+		l, c, client := idleTLS(t, &probe{}, tls.VersionTLS13)
+		plain := l.drv
+		l.drv = &narrow{driver: plain, room: []int{500, 0, 100, 0, 0}}
+		message := bytes.Repeat([]byte("x"), 1000) // one record
+		c.Write(message)
+		l.turn()
+		s := l.sealedConn(c)
+		if s.owed != len(message) {
+			t.Fatalf("%d bytes are in a record that waits, want %d", s.owed, len(message))
+		}
+		out, err := c.Detach([]byte(prefix))
+		if err != nil {
+			t.Fatal(err)
+		}
+		l.drv = plain
+		l.turn()
+		e := memoryEngine(t, Config{})
+		open := func(c *Conn) Handler { c.Write([]byte("from the loop")); return echo() }
+		if err := e.Attach(out, nil, open); err == nil {
+			t.Fatal("it was taken with bytes that wait to go out")
+		}
+		_ = out.SetDeadline(time.Now().Add(patience))
+		if n, err := out.Write(nil); n != 0 || err != nil {
+			t.Fatalf("a write of nothing: %d, %v", n, err)
+		}
+		receive(t, client, string(message))
+		if err := e.Attach(out, nil, open); err != nil {
+			t.Fatal(err)
+		}
+		receive(t, client, "from the loop"+prefix)
+		send(t, client, []byte("and back"))
+		receive(t, client, "and back")
+	}
+}
+
+// TestKeyUpdateFlood: a peer that has the server answer and does not read is reset; nothing is read from the connection after that.
+func TestKeyUpdateFlood(t *testing.T) {
+	t.Parallel()
+	closed, ends := endings()
+	l, c, client := idleTLS(t, &probe{close: closed}, tls.VersionTLS13)
+	s := l.sealedConn(c)
+	l.drv = &narrow{driver: l.drv, room: make([]int, 8)}
+	s.keep(make([]byte, unsentMax))
+	c.flags |= flagBlocked
+	l.sealedOut = append(l.sealedOut, make([]byte, 27)...) // as for a key update, behind which there is only half a record
+	send(t, client.NetConn().(*tap).MemoryConn, records(t, client, []byte("half"))[:10])
+	l.turn()
+	if e := await(t, ends, "the end"); e.reason != OutboundOverflow {
+		t.Errorf("ended with %v, %v", e.reason, e.err)
+	}
+}
+
+// idleProbe is a probe that may be ended at once.
+type idleProbe struct{ *probe }
+
+// Idle implements Idler.
+func (idleProbe) Idle() bool { return true }
+
+// TestShutdownWhileRecordWaits: close_notify of an idle connection does not overtake a record.
+func TestShutdownWhileRecordWaits(t *testing.T) {
+	t.Parallel()
+	l, c, client := idleTLS(t, idleProbe{&probe{}}, tls.VersionTLS13)
+	s := l.sealedConn(c)
+	if _, err := s.tc.Write([]byte("the last of a handshake, as it were")); err != nil {
+		t.Fatal(err)
+	}
+	f := &narrow{driver: l.drv, room: []int{10, 0}}
+	l.drv = f
+	if e := s.push(c, 0); e != syscall.EAGAIN {
+		t.Fatal(e)
+	}
+	l.closeAll()
+	for range 3 {
+		l.turn()
+	}
+	got, err := io.ReadAll(client)
+	if err != nil || string(got) != "the last of a handshake, as it were" {
+		t.Errorf("the client reads %q, %v", got, err)
+	}
+}
+
 // TestAttachForeignTLS: a tls.Conn that is not ours cannot be driven by a loop.
 func TestAttachForeignTLS(t *testing.T) {
 	t.Parallel()
