@@ -258,16 +258,7 @@ func BenchmarkFanOutTLS(b *testing.B) {
 		c, _, _ := secureOn(b, l, by, &probe{}, tls.VersionTLS13)
 		conns = append(conns, c)
 	}
-	l.drv = &fixed{l.drv, nil}
-	f := NewFrame(make([]byte, 60), 0)
-	b.ReportAllocs()
-	for b.Loop() {
-		for _, c := range conns {
-			c.Send(f)
-		}
-		l.turn()
-	}
-	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/float64(len(conns)), "ns/recipient")
+	benchmarkFanOut(b, l, conns)
 }
 
 // heapAndStacks is what is in use, after a garbage collection.
