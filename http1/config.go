@@ -30,7 +30,7 @@ type Config struct {
 	HandOver func(nc net.Conn, peer *proxy.Peer)
 	// TLS, if not nil, has every connection that Open opens begin with a TLS handshake, behind its PROXY header if there is one. (A listener with TLS has done that before Open.)
 	TLS *engine.Handshaker
-	// ProxyProtocol has every connection of a trusted peer begin with a PROXY protocol header, of version 1 or 2; those without one are refused. It counts against HeadTimeout. Other
+	// ProxyProtocol has every connection of a trusted peer begin with a PROXY protocol header, of version 1 or 2; those without one are refused, as is one that takes longer than HeadTimeout. Other
 	// peers must not send one: what it says cannot be believed, and a server that guesses whether there is one can be lied to (proxy-protocol.txt, section 2).
 	ProxyProtocol bool
 	// StrictTransport is the Strict-Transport-Security header of answers to requests that came by TLS (RFC 6797), unless the host asked for is localhost; "": none.
