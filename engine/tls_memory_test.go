@@ -76,8 +76,9 @@ func secureOn(t testing.TB, l *Loop, by *Handshaker, h Handler, version uint16) 
 // TestAllocationsTLS: nothing is allocated for what is sent, and for each record that is received the one object that crypto/tls makes (its atLeastReader).
 func TestAllocationsTLS(t *testing.T) {
 	// Not parallel: AllocsPerRun counts the whole process.
-	if raceDetector {
-		t.Skip("crypto/tls takes its buffers from a sync.Pool, of which the race detector drops some at random: make test runs this without it, too")
+	noAllocs := noAllocs
+	if raceDetector { // crypto/tls takes its buffers from a sync.Pool, of which the race detector drops some at random: it runs, uncounted
+		noAllocs = func(_ *testing.T, f func()) { f() }
 	}
 	for _, version := range []uint16{tls.VersionTLS12, tls.VersionTLS13} {
 		for _, size := range []int{60, 700, 1500} {
@@ -127,7 +128,7 @@ func TestAllocationsTLS(t *testing.T) {
 				if shown != i*size {
 					t.Fatalf("%d bytes were shown, want %d", shown, i*size)
 				}
-				if got > perMessage+1 { // the first messages are of more records
+				if got > perMessage+1 && !raceDetector { // the first messages are of more records
 					t.Errorf("%v allocations for a message of %v records", got, perMessage)
 				}
 			})
