@@ -36,7 +36,7 @@ func main() {
 func run(ctx context.Context, args []string, out, errs io.Writer) int {
 	fs := flag.NewFlagSet("probe", flag.ContinueOnError)
 	fs.SetOutput(errs)
-	urls := fs.String("urls", "http://127.0.0.1:5199", "where to listen: http://ADDRESS:PORT or https://ADDRESS:PORT on a loopback address, where port 0 takes a free one; or unix:PATH")
+	urls := fs.String("urls", "http://127.0.0.1:5199", "where to listen: http://ADDRESS:PORT or https://ADDRESS:PORT on a loopback address, where port 0 takes a free one; or unix:PATH, with -tls-cert for https")
 	engine := fs.String("engine", "", "connection backend (default: the platform's)")
 	trusted := fs.String("trusted-proxies", "", "as spoked's: addresses and prefixes of proxies, and unix")
 	proxied := fs.Bool("proxy-protocol", false, "as spoked's: trusted proxies send a PROXY protocol header")
@@ -58,6 +58,9 @@ func run(ctx context.Context, args []string, out, errs io.Writer) int {
 		return 0
 	}
 	addr, secure, err := loopback(*urls)
+	if strings.HasPrefix(addr, "unix:") {
+		secure = *cert != "" || *key != "" // a path does not say
+	}
 	if err == nil && secure != (*cert != "" && *key != "") {
 		err = fmt.Errorf("%q, -tls-cert %q, -tls-key %q: want both files for https, and none without", *urls, *cert, *key)
 	}
@@ -104,7 +107,7 @@ func serve(ctx context.Context, cfg spoke.Config, out io.Writer) error {
 	return errors.Join(err, srv.Shutdown(context.WithoutCancel(ctx)))
 }
 
-// loopback reads a URL of -urls. secure: it is one of https.
+// loopback reads a URL of -urls. secure: it is one of https, which a unix socket's does not say.
 func loopback(text string) (addr string, secure bool, err error) {
 	if strings.HasPrefix(text, "unix:") {
 		return text, false, nil

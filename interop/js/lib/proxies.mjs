@@ -87,14 +87,14 @@ const open = (port) =>
     socket.once("connect", () => socket.destroy());
   });
 
-// Proxy is a running one: http and https are where it serves, with a slash at the end.
+// Proxy is a running one: http and https are where it serves, with a slash at the end; what is 0 it does not serve.
 class Proxy {
   log = "";
   #child;
   #exited;
 
   constructor(httpPort, httpsPort) {
-    this.ports = [httpPort, httpsPort];
+    this.ports = [httpPort, httpsPort].filter((port) => port !== 0);
     this.http = `http://127.0.0.1:${httpPort}/`;
     this.https = `https://127.0.0.1:${httpsPort}/`;
   }
@@ -180,4 +180,20 @@ export async function haproxy(folder) {
     ]),
   );
   return new Proxy(http, https).run("haproxy", ["-db", "-f", file]);
+}
+
+// haproxyTCP starts the one that passes TLS on.
+export async function haproxyTCP(folder) {
+  const [https] = await freePorts(1);
+  const file = folder.in("haproxy-tcp.cfg");
+  writeFileSync(
+    file,
+    fill("haproxy-tcp.cfg", [
+      ["    user haproxy\n    group haproxy\n", ""],
+      ["maxconn 60000", "maxconn 500"],
+      ["bind :443\n", `bind 127.0.0.1:${https}\n`],
+      ["unix@/run/spoke/", `unix@${folder.path}/`],
+    ]),
+  );
+  return new Proxy(0, https).run("haproxy", ["-db", "-f", file]);
 }

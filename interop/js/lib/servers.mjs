@@ -112,10 +112,9 @@ function flags(scheme) {
 
 // Probe is the server of the recorded exchanges, with the hubs of interop/probe/hubs.
 export class Probe extends Program {
-  // start takes probe's flags, and where it listens.
-  static async start(args = [], urls = "http://127.0.0.1:0") {
+  // start takes probe's flags, where it listens, and whether by https if that does not say so.
+  static async start(args = [], urls = "http://127.0.0.1:0", scheme = urls.startsWith("https:") ? "https" : "http") {
     const server = new Probe();
-    const scheme = urls.startsWith("https:") ? "https" : "http";
     await server.run(binary("probe", "./interop/probe"), ["-urls", urls, ...flags(scheme), ...args], /^listening on (https?:\S+)$/m);
     return server;
   }

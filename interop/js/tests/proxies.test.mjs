@@ -5,7 +5,7 @@ import { after, before, describe, test } from "node:test";
 import { build } from "../lib/blocks.js";
 import { clients, waysIn } from "../lib/clients.mjs";
 import { everything } from "../lib/everything.mjs";
-import { Folder, haproxy, missing, nginx } from "../lib/proxies.mjs";
+import { Folder, haproxy, haproxyTCP, missing, nginx } from "../lib/proxies.mjs";
 import { Probe } from "../lib/servers.mjs";
 
 const absent = missing();
@@ -33,16 +33,19 @@ async function client(url, { transport, protocol }) {
 
 const ways = waysIn("inNode");
 
-for (const { name, start, args, address } of [
-  { name: "nginx", start: nginx, args: [], address: /^127\.0\.0\.1:0$/ }, // it says no port
-  { name: "HAProxy", start: haproxy, args: ["-proxy-protocol"], address: /^127\.0\.0\.1:[1-9]\d*$/ },
+const withPort = /^127\.0\.0\.1:[1-9]\d*$/;
+
+for (const { name, start, args, address, schemes, ends } of [
+  { name: "nginx", start: nginx, args: [], address: /^127\.0\.0\.1:0$/, schemes: ["http", "https"] }, // it says no port
+  { name: "HAProxy", start: haproxy, args: ["-proxy-protocol"], address: withPort, schemes: ["http", "https"] },
+  { name: "HAProxy that passes TLS on", start: haproxyTCP, args: ["-proxy-protocol"], address: withPort, schemes: ["https"], ends: "https" },
 ]) {
   describe(`behind ${name}`, { skip, timeout: 10 * LIMIT }, () => {
     let folder, proxy;
     const servers = [];
     before(async () => {
       folder = new Folder();
-      for (const n of [1, 2]) servers.push(await Probe.start(["-trusted-proxies", "unix", ...args], `unix:${folder.in(`${n}.sock`)}`));
+      for (const n of [1, 2]) servers.push(await Probe.start(["-trusted-proxies", "unix", ...args], `unix:${folder.in(`${n}.sock`)}`, ends));
       proxy = await start(folder);
     });
     after(async () => {
@@ -50,7 +53,7 @@ for (const { name, start, args, address } of [
       for (const server of servers) await server.stop();
       folder?.remove();
     });
-    for (const way of ways) {
+    for (const way of ways.filter(({ scheme }) => schemes.includes(scheme))) {
       test(way.name, { timeout: 2 * LIMIT }, async () => {
         const url = proxy[way.scheme];
         const [remote, ofRequest, scheme, host] = await client(url, way);
@@ -62,10 +65,10 @@ for (const { name, start, args, address } of [
     }
     test("ordinary requests, many on one connection of the proxy", { timeout: LIMIT }, async () => {
       for (let i = 0; i < 10; i++) {
-        const answer = await fetch(`${proxy.http}from`, { headers: { "X-Forwarded-For": "203.0.113.9" } });
+        const answer = await fetch(`${proxy[schemes[0]]}from`, { headers: { "X-Forwarded-For": "203.0.113.9" } });
         const [remote, scheme, host] = (await answer.text()).split(" ");
         assert.match(remote, address);
-        assert.deepEqual([scheme, host], ["http", new URL(proxy.http).host]);
+        assert.deepEqual([scheme, host], [schemes[0], new URL(proxy[schemes[0]]).host]);
       }
     });
   });
@@ -81,7 +84,7 @@ describe("in front of nobody", { timeout: 4 * LIMIT }, () => {
   for (const way of ways.filter(({ scheme }) => scheme === "http")) {
     test(`a lie is not believed, ${way.name}`, { timeout: 2 * LIMIT }, async () => {
       const [remote, , scheme, host] = await client(server.url, way);
-      assert.match(remote, /^127\.0\.0\.1:[1-9]\d*$/);
+      assert.match(remote, withPort);
       assert.deepEqual([scheme, host], ["http", new URL(server.url).host]);
     });
   }
