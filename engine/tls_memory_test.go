@@ -324,7 +324,7 @@ func stalledBytes(b *testing.B, n int, version uint16) float64 {
 }
 
 // clientHello is what a client of a TLS version begins with.
-func clientHello(b *testing.B, version uint16) []byte {
+func clientHello(b testing.TB, version uint16) []byte {
 	b.Helper()
 	ours, theirs := net.Pipe()
 	cfg := clientTLS()
