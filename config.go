@@ -216,7 +216,7 @@ func (c *Config) RegisterFlags(fs *flag.FlagSet) {
 	fs.Var((*protocols)(&h.Protocols), "protocols", "hub protocols, separated by commas: json, messagepack (default: both)")
 	yes(&h.StatefulReconnect, "stateful-reconnect", "let clients that ask for it come back to their connection after a loss")
 	num(&h.StatefulBuffer, "stateful-buffer", "bytes that a client with stateful reconnect may leave without acknowledgement until replies and streams to it wait (default 100000)")
-	num(&h.StatefulMax, "stateful-max", "bytes at which it is cut off; a sixteenth of what counts of messages to many (default 1 MiB)")
+	num(&h.StatefulMax, "stateful-max", "bytes without acknowledgement at which such a client is cut off; of messages to many a sixteenth counts (default 1 MiB)")
 	dur(&h.DisconnectTimeout, "disconnect-timeout", "how long a connection with stateful reconnect waits for its client to come back (default 15s)")
 	yes(&h.DetailedErrors, "detailed-errors", "tell clients the text of errors: for development only, it may give secrets away")
 	yes(&h.DropRequest, "drop-request", "free each connection's HTTP request once it is connected (saves its size in memory)")
