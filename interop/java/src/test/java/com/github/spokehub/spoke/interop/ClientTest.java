@@ -132,7 +132,7 @@ abstract class ClientTest extends ProbeTest {
             HubConnection c = build(own.url + "bench?user=" + "x".repeat(100));
             String error = failure(c.start());
             assertTrue(error.contains("401"), error);
-            assertEquals(HubConnectionState.DISCONNECTED, c.getConnectionState());
+            disconnected(c);
         }
     }
 

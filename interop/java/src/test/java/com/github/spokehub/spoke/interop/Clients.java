@@ -7,6 +7,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import com.microsoft.signalr.HttpHubConnectionBuilder;
 import com.microsoft.signalr.HubConnection;
 import com.microsoft.signalr.HubConnectionBuilder;
+import com.microsoft.signalr.HubConnectionState;
 import com.microsoft.signalr.HubProtocol;
 import com.microsoft.signalr.TransportEnum;
 import io.reactivex.rxjava3.core.Completable;
@@ -125,6 +126,13 @@ abstract class Clients {
 
     static String failure(Single<?> call) {
         return root(assertThrows(Throwable.class, () -> get(call))).getMessage();
+    }
+
+    /** Fails unless the connection is at its end, or comes to it: start may fail before the client has noted that. */
+    static void disconnected(HubConnection connection) throws InterruptedException {
+        for (long began = System.nanoTime(); connection.getConnectionState() != HubConnectionState.DISCONNECTED; TimeUnit.MILLISECONDS.sleep(5)) {
+            assertTrue(System.nanoTime() - began < TimeUnit.SECONDS.toNanos(PATIENCE), () -> "still " + connection.getConnectionState() + " after " + PATIENCE + " s");
+        }
     }
 
     static Throwable root(Throwable error) {
