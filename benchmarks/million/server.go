@@ -124,6 +124,16 @@ func (s *server) onLoops(f func(l *engine.Loop, done func())) {
 	wg.Wait()
 }
 
+// hold stops the loops until release is called.
+func (s *server) hold() (release func()) {
+	released := make(chan struct{})
+	s.onLoops(func(_ *engine.Loop, done func()) {
+		done()
+		<-released
+	})
+	return func() { close(released) }
+}
+
 // barrier returns when all that was posted before has been run and what it has sent has been written: that happens at the end of the
 // iteration, so a task of the next one can tell.
 func (s *server) barrier() {
