@@ -7,9 +7,9 @@ import (
 )
 
 // connection is one SignalR connection of an endpoint on its WebSocket, and the glue between that and its hub connection: it is the
-// former's ws.Receiver and the latter's hubrt.Link. One object for all jobs, 240 bytes, because there may be a million; what a broadcast touches comes first.
+// former's ws.Owner, the engine connection's handler, and the latter's hubrt.Link. One object for all jobs, 224 bytes, because there may be a million; what a broadcast touches comes first.
 type connection struct {
-	socket ws.Conn    // loop
+	socket ws.Socket  // loop
 	hub    hubrt.Conn // loop
 	mode   *mode      // under the registry shard's mu; the loop, which alone changes it, reads it without
 	token  token      // constant
@@ -23,16 +23,27 @@ type mode struct {
 	stateful  bool // the client may come back to it with another WebSocket
 }
 
-// ws.Receiver
+// engine.Handler
 
-func (c *connection) OnPayload(_ *ws.Conn, p []byte) { c.hub.Receive(p) }
+func (c *connection) OnData(_ *engine.Conn, p []byte) int   { return c.socket.OnData((*owner)(c), p) }
+func (c *connection) OnEOF(*engine.Conn)                    { c.socket.OnEOF((*owner)(c)) }
+func (c *connection) OnDrain(*engine.Conn)                  { c.socket.OnDrain((*owner)(c)) }
+func (c *connection) OnDeadline(_ *engine.Conn, now uint32) { c.socket.OnDeadline((*owner)(c), now) }
+func (c *connection) OnClose(_ *engine.Conn, r engine.CloseReason, err error) {
+	c.socket.OnClose((*owner)(c), r, err)
+}
 
-func (c *connection) OnDrain(*ws.Conn) { c.hub.Drained() }
+// owner is a connection as the ws.Owner of its socket.
+type owner connection
 
-func (c *connection) OnDeadline(_ *ws.Conn, now uint32) { c.hub.Deadline(now) }
+func (o *owner) Config() *ws.Config    { return &o.mode.endpoint.opt.WebSocket }
+func (o *owner) OnPayload(p []byte)    { o.hub.Receive(p) }
+func (o *owner) OnDrain()              { o.hub.Drained() }
+func (o *owner) OnDeadline(now uint32) { o.hub.Deadline(now) }
 
 // OnClosed removes the connection at once, however it ended (wire contract, section 4), unless its client may come back.
-func (c *connection) OnClosed(_ *ws.Conn, r engine.CloseReason, graceful bool, _ uint16, err error) {
+func (o *owner) OnClosed(r engine.CloseReason, graceful bool, _ uint16, err error) {
+	c := (*connection)(o)
 	if c.mode.stateful {
 		c.lost(c, r, graceful, err)
 		return
@@ -48,7 +59,7 @@ func (c *connection) Send(f *engine.Frame)  { c.socket.Send(f) }
 func (c *connection) Write(records []byte)  { c.socket.Write(c.mode.binary, records) }
 func (c *connection) Room() bool            { return !c.socket.Engine().Over() }
 func (c *connection) PauseRead()            { c.socket.PauseRead() }
-func (c *connection) ResumeRead()           { c.socket.ResumeRead() }
+func (c *connection) ResumeRead()           { c.socket.ResumeRead((*owner)(c)) }
 func (c *connection) SetDeadline(at uint32) { c.socket.SetDeadline(at) }
 
 // Format changes to binary messages, and lets the client come back if that has been agreed on; all begin with text and without.
@@ -59,7 +70,7 @@ func (c *connection) Format(binary bool) {
 }
 
 // End closes with 1000 and no reason, also for a hub's errors (wire contract, trap 20).
-func (c *connection) End(r engine.CloseReason, err error) { c.socket.Close(1000, r, err) }
+func (c *connection) End(r engine.CloseReason, err error) { c.socket.Close((*owner)(c), 1000, r, err) }
 
 // Fail closes with 1011: the fault lay outside the hub's message loop.
-func (c *connection) Fail(err error) { c.socket.Close(1011, engine.InternalError, err) }
+func (c *connection) Fail(err error) { c.socket.Close((*owner)(c), 1011, engine.InternalError, err) }

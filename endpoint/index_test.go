@@ -117,8 +117,8 @@ func TestIndexMemory(t *testing.T) {
 
 func TestConnectionSize(t *testing.T) {
 	t.Parallel()
-	if size := unsafe.Sizeof(connection{}); size > 240 {
-		t.Errorf("a connection has %d bytes: want at most 240, which is a size of the allocator's", size)
+	if size := unsafe.Sizeof(connection{}); size > 224 {
+		t.Errorf("a connection has %d bytes: want at most 224, which is a size of the allocator's", size)
 	}
 }
 

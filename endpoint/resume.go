@@ -15,7 +15,7 @@ import (
 // later is a WebSocket with which a client has come back to its connection (wire contract, section 18.5). The connection stays what it was, the registry's object
 // included; only its socket cannot be used again, because the engine may still be busy with the end of TCP. Loop only.
 type later struct {
-	socket ws.Conn
+	socket ws.Socket
 	conn   *connection
 }
 
@@ -69,7 +69,7 @@ func (e *Endpoint) elsewhere(x *http1.Exchange, negotiate bool) *engine.Loop {
 // carry makes the WebSocket on ec one of the connection's.
 func (c *connection) carry(ec *engine.Conn) *later {
 	l := &later{conn: c}
-	l.socket.Begin(ec, &c.mode.endpoint.opt.WebSocket, l)
+	l.socket.Begin(ec, &c.mode.endpoint.opt.WebSocket)
 	return l
 }
 
@@ -83,7 +83,7 @@ func (c *connection) resume(ec *engine.Conn, upgrade []byte) engine.Handler {
 	ec.Write(upgrade)
 	l := c.carry(ec)
 	c.hub.Resume(l)
-	return &l.socket
+	return l
 }
 
 // ended is the handler of a connection that has been answered and closed: it is called no more but for OnClose.
@@ -117,16 +117,26 @@ func (c *connection) lost(link hubrt.Link, r engine.CloseReason, graceful bool, 
 	c.hub.Closed(r, err)
 }
 
-// ws.Receiver
+// engine.Handler
 
-func (l *later) OnPayload(_ *ws.Conn, p []byte) { l.conn.hub.Receive(p) }
+func (l *later) OnData(_ *engine.Conn, p []byte) int   { return l.socket.OnData((*laterOwner)(l), p) }
+func (l *later) OnEOF(*engine.Conn)                    { l.socket.OnEOF((*laterOwner)(l)) }
+func (l *later) OnDrain(*engine.Conn)                  { l.socket.OnDrain((*laterOwner)(l)) }
+func (l *later) OnDeadline(_ *engine.Conn, now uint32) { l.socket.OnDeadline((*laterOwner)(l), now) }
+func (l *later) OnClose(_ *engine.Conn, r engine.CloseReason, err error) {
+	l.socket.OnClose((*laterOwner)(l), r, err)
+}
 
-func (l *later) OnDrain(*ws.Conn) { l.conn.hub.Drained() }
+// laterOwner is a later as the ws.Owner of its socket.
+type laterOwner later
 
-func (l *later) OnDeadline(_ *ws.Conn, now uint32) { l.conn.hub.Deadline(now) }
+func (o *laterOwner) Config() *ws.Config    { return &o.conn.mode.endpoint.opt.WebSocket }
+func (o *laterOwner) OnPayload(p []byte)    { o.conn.hub.Receive(p) }
+func (o *laterOwner) OnDrain()              { o.conn.hub.Drained() }
+func (o *laterOwner) OnDeadline(now uint32) { o.conn.hub.Deadline(now) }
 
-func (l *later) OnClosed(_ *ws.Conn, r engine.CloseReason, graceful bool, _ uint16, err error) {
-	l.conn.lost(l, r, graceful, err)
+func (o *laterOwner) OnClosed(r engine.CloseReason, graceful bool, _ uint16, err error) {
+	o.conn.lost((*later)(o), r, graceful, err)
 }
 
 // hubrt.Link
@@ -137,8 +147,8 @@ func (l *later) Send(f *engine.Frame)  { l.socket.Send(f) }
 func (l *later) Write(records []byte)  { l.socket.Write(l.conn.mode.binary, records) }
 func (l *later) Room() bool            { return !l.socket.Engine().Over() }
 func (l *later) PauseRead()            { l.socket.PauseRead() }
-func (l *later) ResumeRead()           { l.socket.ResumeRead() }
+func (l *later) ResumeRead()           { l.socket.ResumeRead((*laterOwner)(l)) }
 func (l *later) SetDeadline(at uint32) { l.socket.SetDeadline(at) }
 
-func (l *later) End(r engine.CloseReason, err error) { l.socket.Close(1000, r, err) }
-func (l *later) Fail(err error)                      { l.socket.Close(1011, engine.InternalError, err) }
+func (l *later) End(r engine.CloseReason, err error) { l.socket.Close((*laterOwner)(l), 1000, r, err) }
+func (l *later) Fail(err error)                      { l.socket.Close((*laterOwner)(l), 1011, engine.InternalError, err) }

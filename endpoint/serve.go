@@ -91,7 +91,7 @@ func (e *Endpoint) upgradeTo(x *http1.Exchange, o opening, user *auth.Identity) 
 		over.to(x)
 	} else {
 		s := o.conn.carry(x.Conn())
-		x.Upgrade(upgrade, &s.socket)
+		x.Upgrade(upgrade, s)
 		o.conn.hub.Resume(s)
 	}
 }
@@ -111,9 +111,9 @@ func (o opening) open(ec *engine.Conn, user *auth.Identity, p hubrt.Peer) engine
 	if o.stateful {
 		p.Keeper = c
 	}
-	c.socket.Begin(ec, &e.opt.WebSocket, c)
+	c.socket.Begin(ec, &e.opt.WebSocket)
 	c.hub.Begin(e.hub, c, p)
-	return &c.socket
+	return c
 }
 
 // ServeHTTP answers a request of net/http; one that is for no hub gets 404. An upgrade is hijacked and its connection moved into the loops.

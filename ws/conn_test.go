@@ -315,14 +315,14 @@ func TestWriteLengths(t *testing.T) {
 	}
 }
 
-// TestConnSize keeps the cost of an idle connection in sight.
-func TestConnSize(t *testing.T) {
+// TestSocketSize keeps the cost of an idle connection in sight.
+func TestSocketSize(t *testing.T) {
 	t.Parallel()
-	const most = 72
-	size := unsafe.Sizeof(Conn{})
+	const most = 48
+	size := unsafe.Sizeof(Socket{})
 	t.Logf("%d bytes per connection beside the engine's", size)
 	if size > most {
-		t.Errorf("Conn has %d bytes, at most %d are allowed", size, most)
+		t.Errorf("Socket has %d bytes, at most %d are allowed", size, most)
 	}
 }
 

@@ -16,30 +16,30 @@ var (
 // copied for each.
 var sign = engine.NewFrame([]byte{bitFin | opPong, 0}, 2)
 
-// SetDeadline is the receiver's own deadline, in seconds of the loop's clock, beside those of the close handshake and the
+// SetDeadline is the owner's deadline, in seconds of the loop's clock, beside those of the close handshake and the
 // keep-alive; 0 clears it. After OnClosed it does nothing.
-func (c *Conn) SetDeadline(at uint32) {
-	c.recvAt = at
-	c.arm()
+func (s *Socket) SetDeadline(at uint32) {
+	s.ownAt = at
+	s.arm()
 }
 
 // arm gives the engine, which keeps one deadline per connection, the earliest of ours.
-func (c *Conn) arm() {
-	if c.phase >= phaseEnding {
+func (s *Socket) arm() {
+	if s.phase >= phaseEnding {
 		return // the engine's connection may be somebody else's by now
 	}
-	at := earlier(earlier(c.recvAt, c.keepAt), c.dueAt())
-	if c.pongWaits() {
-		at = earlier(at, c.ec.Loop().Now()+1)
+	at := earlier(earlier(s.ownAt, s.keepAt), s.dueAt())
+	if s.pongWaits() {
+		at = earlier(at, s.ec.Loop().Now()+1)
 	}
-	c.ec.SetDeadline(at)
+	s.ec.SetDeadline(at)
 }
 
-func (c *Conn) dueAt() uint32 {
-	if c.rare == nil {
+func (s *Socket) dueAt() uint32 {
+	if s.rare == nil {
 		return 0
 	}
-	return c.rare.dueAt
+	return s.rare.dueAt
 }
 
 // earlier is the smaller of two stamps, where 0 is never.
@@ -51,69 +51,69 @@ func earlier(a, b uint32) uint32 {
 }
 
 // after is the stamp by which at least d seconds will have passed: the present second has begun already.
-func (c *Conn) after(d uint32) uint32 { return c.ec.Loop().Now() + d + 1 }
+func (s *Socket) after(d uint32) uint32 { return s.ec.Loop().Now() + d + 1 }
 
-// OnDeadline implements engine.Handler.
-func (c *Conn) OnDeadline(_ *engine.Conn, now uint32) {
-	if due := c.dueAt(); due != 0 && now >= due {
-		c.onOverdue()
-		if c.phase >= phaseEnding {
+// OnDeadline is engine.Handler's.
+func (s *Socket) OnDeadline(o Owner, now uint32) {
+	if due := s.dueAt(); due != 0 && now >= due {
+		s.onOverdue(o)
+		if s.phase >= phaseEnding {
 			return
 		}
 	}
-	if c.keepAt != 0 && now >= c.keepAt {
-		c.keepAlive(now)
+	if s.keepAt != 0 && now >= s.keepAt {
+		s.keepAlive(o.Config(), now)
 	}
-	c.flushPong()
-	asked := c.recvAt != 0 && now >= c.recvAt
+	s.flushPong()
+	asked := s.ownAt != 0 && now >= s.ownAt
 	if asked {
-		c.recvAt = 0
+		s.ownAt = 0
 	}
-	c.arm()
+	s.arm()
 	if asked {
-		c.recv.OnDeadline(c, now)
+		o.OnDeadline(now)
 	}
 }
 
 // onOverdue ends a connection whose peer owes its close frame or a pong.
-func (c *Conn) onOverdue() {
+func (s *Socket) onOverdue(o Owner) {
 	switch {
-	case c.phase == phaseClosing:
-		err := c.closeErr()
+	case s.phase == phaseClosing:
+		err := s.closeErr()
 		if err == nil {
 			err = errCloseLate
 		}
-		c.end(c.reason, false, closeAbnormal, err, (*engine.Conn).Reset)
-	case c.paused:
-		c.rare.dueAt = 0 // ResumeRead sets it anew
+		s.end(o, s.reason, false, closeAbnormal, err, (*engine.Conn).Reset)
+	case s.paused:
+		s.rare.dueAt = 0 // ResumeRead sets it anew
 	default:
-		c.end(engine.WebSocketTimeout, false, closeAbnormal, errPongLate, (*engine.Conn).Reset)
+		s.end(o, engine.WebSocketTimeout, false, closeAbnormal, errPongLate, (*engine.Conn).Reset)
 	}
 }
 
 // keepAlive gives the sign of life that is due (wire contract, section 4).
-func (c *Conn) keepAlive(now uint32) {
-	c.keepAt = now + c.cfg.keepAlive()
-	timeout := c.cfg.keepAliveTimeout()
+func (s *Socket) keepAlive(cfg *Config, now uint32) {
+	s.keepAt = now + cfg.keepAlive()
+	timeout := cfg.keepAliveTimeout()
 	switch {
 	case timeout == 0:
-		if c.ec.Buffered() == 0 { // else what waits to go out is sign enough
-			c.ec.Send(sign)
+		if s.ec.Buffered() == 0 { // else what waits to go out is sign enough
+			s.ec.Send(sign)
 		}
-	case !c.awaited: // one ping at a time, so that its pong is known by its counter
-		r := c.more()
+	case !s.awaited: // one ping at a time, so that its pong is known by its counter
+		r := s.more()
 		r.pings++
-		r.dueAt = c.after(timeout)
-		c.awaited = true
-		c.ec.Write(binary.BigEndian.AppendUint64([]byte{bitFin | opPing, 8}, uint64(r.pings)))
+		r.dueAt = s.after(timeout)
+		s.awaited = true
+		s.ec.Write(binary.BigEndian.AppendUint64([]byte{bitFin | opPing, 8}, uint64(r.pings)))
 	}
 }
 
 // onPong takes the answer to our ping; pongs that were not asked for mean nothing (RFC 6455, section 5.5.3).
-func (c *Conn) onPong(payload []byte) {
-	if c.phase == phaseOpen && c.awaited && len(payload) == 8 && binary.BigEndian.Uint64(payload) == uint64(c.rare.pings) {
-		c.awaited = false
-		c.rare.dueAt = 0
-		c.arm()
+func (s *Socket) onPong(payload []byte) {
+	if s.phase == phaseOpen && s.awaited && len(payload) == 8 && binary.BigEndian.Uint64(payload) == uint64(s.rare.pings) {
+		s.awaited = false
+		s.rare.dueAt = 0
+		s.arm()
 	}
 }

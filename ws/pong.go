@@ -12,38 +12,38 @@ type pong struct {
 }
 
 // onPing answers a ping. frame is its payload with two bytes of room in front.
-func (c *Conn) onPing(frame []byte) {
+func (s *Socket) onPing(frame []byte) {
 	frame[0], frame[1] = bitFin|opPong, byte(len(frame)-2)
-	if int(c.pongBytes)+len(frame) > pongRoom {
-		p := &c.more().pong
+	if int(s.pongBytes)+len(frame) > pongRoom {
+		p := &s.more().pong
 		p.n = uint8(copy(p.frame[:], frame))
 		if !p.waits {
 			p.waits = true
-			c.arm()
+			s.arm()
 		}
 		return
 	}
-	if c.pongWaits() {
-		c.rare.pong.waits = false // for an older ping
+	if s.pongWaits() {
+		s.rare.pong.waits = false // for an older ping
 	}
-	c.pongBytes += uint16(len(frame))
-	c.ec.Write(frame)
+	s.pongBytes += uint16(len(frame))
+	s.ec.Write(frame)
 }
 
-func (c *Conn) pongWaits() bool { return c.rare != nil && c.rare.pong.waits }
+func (s *Socket) pongWaits() bool { return s.rare != nil && s.rare.pong.waits }
 
 // flushPong sends the pong that waits, if there is room by now. It is tried each second (see arm), when the outbound queue has
 // drained, and at the next ping.
-func (c *Conn) flushPong() {
-	if c.phase != phaseOpen || !c.pongWaits() {
+func (s *Socket) flushPong() {
+	if s.phase != phaseOpen || !s.pongWaits() {
 		return
 	}
-	p := &c.rare.pong
-	bytes := c.ec.Buffered() + int(p.n) // all counted as if they were pongs
+	p := &s.rare.pong
+	bytes := s.ec.Buffered() + int(p.n) // all counted as if they were pongs
 	if bytes > pongRoom {
 		return
 	}
 	p.waits = false
-	c.pongBytes = uint16(bytes)
-	c.ec.Write(p.frame[:p.n])
+	s.pongBytes = uint16(bytes)
+	s.ec.Write(p.frame[:p.n])
 }
