@@ -276,7 +276,7 @@ func checkEmpty(t *testing.T, h *Hub) {
 		s := &h.shards[i]
 		done := make(chan struct{})
 		s.loop.Post(engine.TaskFunc(func(*engine.Loop) {
-			if s.conns.Len() != 0 || len(s.conns.Pages()) != 0 || s.groups != nil || s.size.Load() != 0 {
+			if s.conns.Len() != 0 || len(s.conns.Pages()) != 0 || s.groups != nil || s.numbered.Len() != 0 || s.size.Load() != 0 {
 				t.Errorf("loop %d still has %d connections (%d), %d groups", i, s.conns.Len(), s.size.Load(), len(s.groups))
 			}
 			close(done)
@@ -342,7 +342,7 @@ func TestMembers(t *testing.T) {
 				if g != nil {
 					for at, member := range g.members {
 						got = append(got, s.conns.At(member).id)
-						if back := s.conns.At(member).membership(g.slots[at]); back.group != g || int(back.at) != at {
+						if back := s.conns.At(member).membership(g.slots[at]); s.group(back) != g || int(back.at) != at {
 							t.Errorf("%s[%d] and its note disagree: %+v", name, at, back)
 						}
 					}

@@ -3,12 +3,14 @@ package hubrt
 import (
 	"hash/maphash"
 	"sync"
+	"sync/atomic"
 )
 
 // directory says on which loops a key, that is, a group or a user, has members, so that a send wakes those loops only. A membership counts from before its join
 // is posted to the loop until it has ended there, so whoever joins and then sends finds the loop.
 type directory struct {
 	parts [64]directoryPart
+	last  atomic.Uint64 // any goroutine (atomic): the last keyNumber
 }
 
 type directoryPart struct {
@@ -16,11 +18,15 @@ type directoryPart struct {
 	keys map[string]*presence // under mu
 }
 
-// presence is where a key has members. There is one for a key as long as it has any, so that a pointer to it, in 8 bytes, stands for the key.
+// presence is where a key has members. There is one for a key as long as it has any, so that a pointer to it, or its number, stands for the key.
 type presence struct {
-	name  string      // constant
-	loops []loopCount // under the part's mu; few, as most groups are small
+	name   string      // constant
+	number keyNumber   // constant
+	loops  []loopCount // under the part's mu; few, as most groups are small
 }
+
+// keyNumber is what connections hold in place of a pointer to a presence, as they only compare it. None is used twice; 0: none.
+type keyNumber uint64
 
 type loopCount struct {
 	loop, n int
@@ -50,7 +56,7 @@ func (d *directory) add(key string, loop int) *presence {
 		if part.keys == nil {
 			part.keys = make(map[string]*presence)
 		}
-		p = &presence{name: key}
+		p = &presence{name: key, number: keyNumber(d.last.Add(1))}
 		part.keys[key] = p
 	}
 	for i := range p.loops {

@@ -50,10 +50,9 @@ var (
 // subscriptions are a connection's groups. They exist twice: as what has been asked for, which answers at once, and as what the loop has done of
 // it. Most connections are in one group, so the first one is at hand, and only what is beyond it takes memory of its own.
 type subscriptions struct {
-	key   *presence // under joins: one that has been asked for; nil: none has
-	group *group    // loop: one that the connection is in
-	at    uint32    // loop: place in group.members
-	n     uint32    // loop: how many it is in
+	key   keyNumber  // under joins: one that has been asked for; 0: none has
+	first membership // loop: of one that the connection is in
+	n     uint32     // loop: how many it is in
 
 	// more is what few connections have, or have had: further groups, or further connections of their user. It is made once, by whoever is the first
 	// to need it, and stays: the loop looks at list only when it has put the connection in more than one group.
@@ -61,7 +60,7 @@ type subscriptions struct {
 }
 
 type more struct {
-	keys []*presence  // under joins
+	keys []keyNumber  // under joins
 	list []membership // loop
 
 	next, prev *Conn // the user's other connections; under the mu of the user's part of the hub's users
@@ -77,7 +76,7 @@ func (s *subscriptions) further() *more {
 }
 
 // keys are the groups that have been asked for beside the first. Under joins.
-func (s *subscriptions) keys() []*presence {
+func (s *subscriptions) keys() []keyNumber {
 	if m := s.more.Load(); m != nil {
 		return m.keys
 	}
@@ -86,39 +85,38 @@ func (s *subscriptions) keys() []*presence {
 
 // asked is how many groups have been asked for. Under joins, as has, ask and unask.
 func (s *subscriptions) asked() int {
-	if s.key == nil {
+	if s.key == 0 {
 		return 0
 	}
 	return 1 + len(s.keys())
 }
 
 func (s *subscriptions) has(key *presence) bool {
-	return key != nil && (s.key == key || slices.Contains(s.keys(), key))
+	return key != nil && (s.key == key.number || slices.Contains(s.keys(), key.number))
 }
 
 func (s *subscriptions) ask(key *presence) {
-	if s.key == nil {
-		s.key = key
+	if s.key == 0 {
+		s.key = key.number
 		return
 	}
 	m := s.further()
-	m.keys = append(m.keys, key)
+	m.keys = append(m.keys, key.number)
 }
 
 // unask takes out one that is there.
 func (s *subscriptions) unask(key *presence) {
 	keys := s.keys()
 	if len(keys) == 0 {
-		s.key = nil
+		s.key = 0
 		return
 	}
 	last := len(keys) - 1
-	if moved := keys[last]; s.key == key {
+	if moved := keys[last]; s.key == key.number {
 		s.key = moved
 	} else {
-		keys[slices.Index(keys, key)] = moved
+		keys[slices.Index(keys, key.number)] = moved
 	}
-	keys[last] = nil
 	if keys = keys[:last]; last == 0 {
 		keys = nil
 	}
@@ -206,14 +204,14 @@ func (c *Conn) leaveAll() {
 	s := c.shard
 	mu := c.joins()
 	mu.Lock()
-	c.subs.key = nil
+	c.subs.key = 0
 	if m := c.subs.more.Load(); m != nil {
 		m.keys = nil
 	}
 	mu.Unlock()
 	for c.subs.n > 0 {
 		slot := c.subs.n - 1
-		key := c.membership(slot).group.key
+		key := s.group(c.membership(slot)).key
 		s.leaveAt(c, slot)
 		s.hub.groups.drop(key, s.loop.Index())
 	}

@@ -68,7 +68,9 @@ type shard struct {
 	index  uint32              // constant: the loop's
 	conns  roster.Roster[Conn] // all that are open, also before the handshake
 	groups map[string]*group   // loop
-	size   atomic.Int64        // connections that get broadcasts; written by the loop
+	// numbered are the same groups, by the numbers that memberships have.
+	numbered roster.Roster[group] // loop
+	size     atomic.Int64         // connections that get broadcasts; written by the loop
 
 	meters    []meter // loop
 	nextMeter int     // loop: the next one to look at

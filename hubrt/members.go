@@ -3,31 +3,35 @@ package hubrt
 // group is a loop's members of a group, dense so that a broadcast walks memory in order. Loop only.
 type group struct {
 	key     *presence
+	number  uint32   // in shard.numbered
 	members []uint32 // numbers in the loop's roster
 	slots   []uint32 // of each member: which of its memberships this is; so both lists can lose an element by a swap
 }
 
-// membership is the other direction.
+// membership is the other direction. It has the group's number and not a pointer to it, of which the collector would have to follow one for each connection.
 type membership struct {
-	group *group
+	group uint32 // in shard.numbered; 0: none
 	at    uint32 // in group.members
 }
 
 // membership is one of the groups that c is in. Loop only.
 func (c *Conn) membership(slot uint32) membership {
 	if slot == 0 {
-		return membership{c.subs.group, c.subs.at}
+		return c.subs.first
 	}
 	return c.subs.more.Load().list[slot-1]
 }
 
 func (c *Conn) setMembership(slot uint32, m membership) {
 	if slot == 0 {
-		c.subs.group, c.subs.at = m.group, m.at
+		c.subs.first = m
 	} else {
 		c.subs.more.Load().list[slot-1] = m
 	}
 }
+
+// group is that of a membership. Loop only.
+func (s *shard) group(m membership) *group { return s.numbered.At(m.group) }
 
 // join adds c, which is not a member yet, to a group. Loop only.
 func (s *shard) join(c *Conn, key *presence) {
@@ -37,23 +41,24 @@ func (s *shard) join(c *Conn, key *presence) {
 			s.groups = make(map[string]*group)
 		}
 		g = &group{key: key}
+		g.number = s.numbered.Add(g)
 		s.groups[key.name] = g
 	}
 	slot := c.subs.n
-	m := membership{g, uint32(len(g.members))}
+	m := membership{g.number, uint32(len(g.members))}
 	g.members, g.slots = append(g.members, c.number), append(g.slots, slot)
 	c.subs.n++
 	if slot > 0 {
 		c.subs.more.Load().list = append(c.subs.more.Load().list, m)
 		return
 	}
-	c.subs.group, c.subs.at = m.group, m.at
+	c.subs.first = m
 }
 
 // leave ends the membership; false: there is none. Loop only.
 func (s *shard) leave(c *Conn, key *presence) bool {
 	for slot := range c.subs.n {
-		if c.membership(slot).group.key == key {
+		if s.group(c.membership(slot)).key == key {
 			s.leaveAt(c, slot)
 			return true
 		}
@@ -64,11 +69,12 @@ func (s *shard) leave(c *Conn, key *presence) bool {
 // leaveAt ends a membership of c; its last one takes the slot. Loop only.
 func (s *shard) leaveAt(c *Conn, slot uint32) {
 	m := c.membership(slot)
-	g := m.group
+	g := s.group(m)
 	if moved, of := g.remove(m.at); moved != 0 {
 		s.conns.At(moved).setMembership(of, m)
 	}
 	if len(g.members) == 0 {
+		s.numbered.Remove(g.number)
 		delete(s.groups, g.key.name)
 		if len(s.groups) == 0 {
 			s.groups = nil // a map never shrinks
@@ -78,7 +84,7 @@ func (s *shard) leaveAt(c *Conn, slot uint32) {
 	if slot != last {
 		moved := c.membership(last)
 		c.setMembership(slot, moved)
-		moved.group.slots[moved.at] = slot
+		s.group(moved).slots[moved.at] = slot
 	}
 	c.setMembership(last, membership{})
 	c.subs.n = last
