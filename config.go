@@ -169,7 +169,7 @@ func (c *Config) RegisterFlags(fs *flag.FlagSet) {
 	str(&c.Addr, "addr", "where to listen: host:port or unix:PATH (default 127.0.0.1:8080)")
 	str(&c.Engine.Backend, "engine", "connection backend: epoll (default on Linux), gnet (default elsewhere; see engine.Config.Backend for its weaker bounds) or memory")
 	num(&c.Engine.Loops, "loops", "event loops (default: GOMAXPROCS)")
-	num(&c.Engine.Outbound, "outbound", "bytes that may wait to go out to one client (default 64 KiB)")
+	num(&c.Engine.Outbound, "outbound", "bytes that may wait to go out to one client before streams to it and its next calls wait (default 64 KiB)")
 	num(&c.Engine.OutboundMax, "outbound-max", "bytes waiting for one client at which it is cut off at once; messages shared with others count in full (default 64 MiB)")
 	num(&c.Engine.OwnedMax, "outbound-owned-max", "bytes waiting for one client that nobody shares, at which it is cut off at once (default 1 MiB)")
 	num(&c.Engine.FramesMax, "frames-max", "messages waiting for one client at which it is cut off at once (default 65536)")

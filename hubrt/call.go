@@ -50,17 +50,29 @@ const (
 	stepOpen   = iota // nobody yet
 	stepPassed        // the worker, which goes on with them
 	stepCut           // the loop, which has taken them back
+	stepHeld          // the loop, once it gets this call: the worker has answered enough for now
 )
 
-// pass returns the next call of the job, for the worker that has run k; nil: there is none, or the loop has taken it back. It comes before k is posted.
-func (k *call) pass() *call {
-	if k.next == nil || !k.step.CompareAndSwap(stepOpen, stepPassed) {
+// replyWindow is how many bytes of answers a worker makes of one job before it leaves the rest to the loop, which hands it out again when the client has taken some: see Conn.answerable. At
+// least one call is answered, whatever its size.
+const replyWindow = 64 << 10
+
+// pass returns the next call of the job, for the worker that has run k; nil: there is none, or it is the loop's now. It comes before k is posted. enough: the job has had its share.
+func (k *call) pass(enough bool) *call {
+	if k.next == nil {
+		return nil
+	}
+	if enough {
+		k.step.CompareAndSwap(stepOpen, stepHeld)
+		return nil
+	}
+	if !k.step.CompareAndSwap(stepOpen, stepPassed) {
 		return nil
 	}
 	return k.next
 }
 
-// cut takes what is behind k in its job back from the worker; nil: there is nothing, or the worker has passed k. Loop only.
+// cut takes what is behind k in its job back from the worker; nil: there is nothing, or the worker was faster. Loop only.
 func (k *call) cut() *call {
 	if k.next == nil || !k.step.CompareAndSwap(stepOpen, stepCut) {
 		return nil
@@ -147,7 +159,7 @@ func (c *Conn) invoke(m *codec.Message, stream bool) {
 		c.refuseKind(m, t, stream)
 	case c.is(flagDraining):
 		c.refuseCall(m, t.Name, fmt.Sprintf(textDrain, c.spelling(m, t)), errDraining, slog.LevelDebug)
-	case t.Inline && !c.box.calling():
+	case t.Inline && !c.box.calling() && c.answerable():
 		c.callInline(m, t)
 	case t.Stream || t.Uploads > 0:
 		c.startStream(m, t)

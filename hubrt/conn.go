@@ -180,13 +180,9 @@ func (c *Conn) control(record []byte) {
 func (c *Conn) Drained() {
 	if r := c.resumable(); r != nil {
 		r.forward()
-		if !r.Room() {
-			return
-		}
 	}
-	if l := c.lively(); l != nil {
-		l.running.drained(c)
-	}
+	c.goOn()
+	c.settle()
 }
 
 // enroll makes the connection one that sends reach (wire contract, section 12.1, step 2).

@@ -106,7 +106,7 @@ func (c *Conn) enqueue(k *call) {
 	m.calls++
 	m.waiting++
 	m.waitBytes += k.size
-	if m.bytes() > c.hub().opt.InputBuffer {
+	if n := m.bytes(); n > c.hub().opt.InputBuffer && n > c.inputLimit() {
 		c.flags |= flagFull
 	}
 	c.hub().rt.callsWaiting.Add(1)
@@ -157,7 +157,36 @@ func (c *Conn) takeBack() {
 			c.putBack(rest)
 			return
 		}
+		if k.step.Load() == stepHeld {
+			return // it comes back with k
+		}
 	}
+}
+
+// answerable reports whether calls may begin: there is room on the way out for their answers. Those that may not wait in the mailbox, and over Options.InputBuffer the client's input waits
+// with them, so a client that asks faster than it takes answers is slowed down, not cut off. Drained goes on.
+//
+// With stateful reconnect they wait for the client's acknowledgement, too. That may lie behind other calls, so it is read past more of them: see inputLimit.
+func (c *Conn) answerable() bool {
+	r := c.resumable()
+	switch {
+	case c.link == nil:
+		return true
+	case r == nil || !r.agreed:
+		return c.link.Room()
+	case r.link != nil && !r.link.Room():
+		return false
+	}
+	return !r.owed() || c.is(flagFull)
+}
+
+// inputLimit is how many bytes of waiting calls and unread input stop the reading.
+func (c *Conn) inputLimit() int {
+	opt := &c.hub().opt
+	if r := c.resumable(); r != nil && r.agreed && r.owed() {
+		return max(opt.InputBuffer, opt.StatefulMax)
+	}
+	return opt.InputBuffer
 }
 
 // pump hands the workers what may run now; when they have too much already, the connection waits for its turn.
@@ -186,7 +215,7 @@ func (c *Conn) submit(turn bool) (submitted bool) {
 		submitted = true
 	}
 	m := c.box
-	for m != nil && m.first != nil && int(m.jobs) < c.hub().opt.MaxParallelCalls+int(m.asking) {
+	for m != nil && m.first != nil && int(m.jobs) < c.hub().opt.MaxParallelCalls+int(m.asking) && c.answerable() {
 		job := c.job()
 		size := job.size
 		if !pool.submit(job, turn) {
@@ -222,8 +251,11 @@ func (t *turn) Run(*engine.Loop) {
 func (c *Conn) called(k *call) {
 	m := c.box
 	m.calls--
-	cut := k.step.Load() == stepCut
-	next := k.next
+	step, next := k.step.Load(), k.next
+	cut := step == stepCut || step == stepHeld
+	if step == stepHeld {
+		c.putBack(next)
+	}
 	if cut {
 		next = nil // it is in the mailbox
 	}

@@ -145,7 +145,7 @@ func (c *Conn) work() {
 // freed, reading is paused or resumed. It comes last in whatever happens on the loop, since resuming may bring the next bytes.
 func (c *Conn) settle() {
 	c.pump()
-	for c.is(flagFull) && !c.is(flagBusy) && c.box.bytes() <= c.hub().opt.InputBuffer/2 {
+	for c.is(flagFull) && !c.is(flagBusy) && c.box.bytes() <= c.inputLimit()/2 {
 		c.flags &^= flagFull
 		c.work()
 		c.pump()
@@ -164,7 +164,7 @@ func (c *Conn) throttle() {
 	if c.state > stateOpen || c.is(flagBusy) {
 		return
 	}
-	limit := c.hub().opt.InputBuffer
+	limit := c.inputLimit()
 	bytes := c.box.bytes()
 	if c.box.input() && !c.reading() {
 		bytes += len(c.box.in.b)

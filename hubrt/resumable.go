@@ -159,6 +159,9 @@ func (r *resumable) full() bool {
 	return r.waiting
 }
 
+// owed says that so much of the client's own is not acknowledged that no more calls should add to it.
+func (r *resumable) owed() bool { return r.out.owned > r.conn.hub().opt.StatefulMax/2 }
+
 // Room implements Link.
 func (r *resumable) Room() bool {
 	switch {

@@ -37,6 +37,7 @@ type worker struct {
 	args  method.Args
 	jobs  chan *call // has room for one; nil: end
 	job   *call      // the calls of the present job that have not ended
+	made  int        // bytes of the present job's answers
 	since uint32     // under pool.mu: when it became idle, in ticks
 }
 
@@ -180,6 +181,7 @@ func (p *pool) lost(w *worker) {
 
 // run runs the calls of a job one after the other. Each reply is posted at once: the next call may block.
 func (p *pool) run(w *worker, job *call) {
+	w.made = 0
 	for w.job = job; w.job != nil; {
 		p.runOne(w, w.job)
 	}
@@ -201,7 +203,10 @@ func (p *pool) runOne(w *worker, k *call) {
 		if isCall {
 			p.rt.callsRunning.Add(-1)
 		}
-		w.job = k.pass() // k is the loop's once it is posted
+		if k.out != nil {
+			w.made += len(k.out.b)
+		}
+		w.job = k.pass(w.made >= replyWindow) // k is the loop's once it is posted
 		if !s.loop.Post(k) {
 			k.orphaned()
 		}

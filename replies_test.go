@@ -1,0 +1,163 @@
+package spoke_test
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/spokehub/spoke"
+	"github.com/spokehub/spoke/internal/hubtest"
+)
+
+// Long is a hub whose answers are much longer than the questions.
+type Long struct {
+	ByWorker func(n int) string `spoke:"ByWorker"`
+	Inline   func(n int) string `spoke:"Inline,inline"`
+}
+
+func long(n int) string { return strings.Repeat("x", n) }
+
+func mapLong(s *spoke.Server) *spoke.Hub {
+	hub, err := s.MapHub("/h", Long{long, long})
+	if err != nil {
+		panic(err)
+	}
+	return hub
+}
+
+const (
+	longCalls = 300
+	longSize  = 32 << 10 // 300 are nine times what may wait for one client
+)
+
+// longAnswers takes records in any portions, and says whether all answers have come. They must come in order.
+type longAnswers struct {
+	t    *testing.T
+	next int
+}
+
+func (a *longAnswers) take(records string) (all bool) {
+	a.t.Helper()
+	for r := range strings.SplitSeq(records, "\x1e") {
+		var m struct {
+			Type         int
+			InvocationID string
+			Result       string
+			Error        string
+		}
+		if err := json.Unmarshal([]byte(r), &m); r == "" || r == "{}" || err == nil && m.Type == 6 {
+			continue
+		} else if err != nil {
+			a.t.Fatalf("%v: %.100q", err, r)
+		}
+		if m.Type != 3 || m.InvocationID != fmt.Sprint(a.next) || len(m.Result) != longSize {
+			a.t.Fatalf("type %d, answer to %q with %d bytes and error %q, want that to %d", m.Type, m.InvocationID, len(m.Result), m.Error, a.next)
+		}
+		a.next++
+	}
+	return a.next == longCalls
+}
+
+// ask is the calls first to last, as records.
+func ask(method string, first, last int) string {
+	var b strings.Builder
+	for i := first; i < last; i++ {
+		fmt.Fprintf(&b, "{\"type\":1,\"invocationId\":\"%d\",\"target\":%q,\"arguments\":[%d]}\x1e", i, method, longSize)
+	}
+	return b.String()
+}
+
+// TestManyLongReplies: a client asks for far more than may wait for it, and begins to read late. It is slowed down, not cut off: it gets all answers, in their order.
+func TestManyLongReplies(t *testing.T) {
+	t.Parallel()
+	for _, backend := range []string{"epoll", "gnet"} {
+		for _, method := range []string{"ByWorker", "Inline"} {
+			t.Run(backend+", "+method, func(t *testing.T) {
+				t.Parallel()
+				cfg := spoke.Config{}
+				cfg.Engine.Backend = backend
+				_, addr := start(t, cfg, func(s *spoke.Server) { mapLong(s) })
+				c := dial(t, addr, "/h")
+				if err := c.Write(strings.TrimSuffix(ask(method, 0, longCalls), "\x1e")); err != nil {
+					t.Fatal(err)
+				}
+				time.Sleep(200 * time.Millisecond) // the more is answered, the worse; that nothing is, yet, would do no harm to the test
+				for i := range longCalls {
+					m, err := c.Next()
+					if err != nil {
+						t.Fatalf("after %d answers: %v", i, err)
+					}
+					if m.Type == 6 {
+						continue
+					}
+					if m.Error != nil || m.InvocationID != fmt.Sprint(i) || len(m.Result) != longSize+2 {
+						t.Fatalf("answer %d is %+v", i, m)
+					}
+				}
+			})
+		}
+	}
+}
+
+// TestManyLongRepliesToRequests is the same over event streams and long polls. The POSTs are answered as fast as the client takes the answers to its calls.
+func TestManyLongRepliesToRequests(t *testing.T) {
+	onEachServer(t, mapLong, func(t *testing.T, _ *spoke.Hub, url string, client, _ *http.Client) {
+		for _, method := range []string{"ByWorker", "Inline"} {
+			for _, polls := range []bool{false, true} {
+				ctx, cancel := context.WithTimeout(t.Context(), 3*hubtest.Timeout)
+				defer cancel()
+				r, err := openRequests(t, url, client, client)
+				if err != nil {
+					t.Fatal(err)
+				}
+				var events *bufio.Reader
+				if polls {
+					if _, err = r.poll(ctx, client); err == nil {
+						err = r.post(shakeHands)
+					}
+				} else {
+					events, err = r.stream(ctx)
+				}
+				if err != nil {
+					t.Fatal(err)
+				}
+				posted := make(chan error, 1)
+				go func() {
+					var err error
+					const each = 50
+					for i := 0; i < longCalls && err == nil; i += each {
+						err = r.post(ask(method, i, i+each))
+					}
+					posted <- err
+				}()
+				time.Sleep(100 * time.Millisecond) // as above
+				answers := longAnswers{t: t}
+				for all := false; !all; {
+					var records string
+					if polls {
+						records, err = r.poll(ctx, client)
+					} else {
+						records, err = event(events)
+					}
+					if err != nil {
+						t.Fatalf("%s, polls: %v, after %d answers: %v", method, polls, answers.next, err)
+					}
+					all = answers.take(records)
+				}
+				if err := <-posted; err != nil {
+					t.Fatal(err)
+				}
+				if polls {
+					if err := r.delete(); err != nil {
+						t.Error(err)
+					}
+				}
+			}
+		}
+	})
+}
