@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"math/rand/v2"
 	"net"
 	"net/http"
@@ -42,6 +43,7 @@ type requests struct {
 	t       *testing.T
 	client  *http.Client // keeps its connections
 	fresh   *http.Client // takes a new connection for each request, and so any loop
+	id      string       // of its connection
 	url     string       // with the token
 	addr    string       // without TLS; else empty
 	careful bool         // gives a poll up only by ending its direction, so that nothing may be lost
@@ -49,20 +51,29 @@ type requests struct {
 	dropped int          // polls given up: what was in their answers may be lost
 	gaps    int
 	polls   int           // answered with something
+	heard   time.Time     // when the last one was
+	longest time.Duration // between two of them
 	away    time.Duration // how long the way to the server and back may take: the client waits for up to so long before it polls again
 }
 
 // onEachServer serves hubs in each of the ways in which requests may come in, and hands each to f with clients for it.
 func onEachServer(t *testing.T, mapHubs func(s *spoke.Server) *spoke.Hub, f func(t *testing.T, hub *spoke.Hub, url string, client, fresh *http.Client)) {
 	t.Helper()
-	cfg := func() spoke.Config { // a machine that is busy with other things is not to end anything
-		c := spoke.Config{Drain: -1, ParkedTimeout: time.Minute, Engine: engine.Config{Loops: 3, SendTimeout: time.Minute}}
-		c.HTTP.HeadTimeout, c.Hub.HandshakeTimeout = time.Minute, time.Minute
+	onEachServerWith(t, func(*spoke.Config) {}, mapHubs, f)
+}
+
+// onEachServerWith is onEachServer with another configuration.
+func onEachServerWith(t *testing.T, change func(*spoke.Config), mapHubs func(s *spoke.Server) *spoke.Hub, f func(t *testing.T, hub *spoke.Hub, url string, client, fresh *http.Client)) {
+	t.Helper()
+	cfg := func(t *testing.T) spoke.Config { // a machine that is busy with other things is not to end anything
+		c := spoke.Config{Drain: -1, ParkedTimeout: 2 * patience, Engine: engine.Config{Loops: 3, SendTimeout: 2 * patience}, Logger: slog.New(endsOf(t))}
+		c.HTTP.HeadTimeout, c.Hub.HandshakeTimeout, c.Hub.PollTimeout = 2*patience, 2*patience, 2*patience
+		change(&c)
 		return c
 	}
 	for _, backend := range []string{"epoll", "gnet"} {
 		t.Run(backend, func(t *testing.T) {
-			c := cfg()
+			c := cfg(t)
 			c.Engine.Backend = backend
 			var hub *spoke.Hub
 			_, addr := start(t, c, func(s *spoke.Server) { hub = mapHubs(s) })
@@ -73,7 +84,7 @@ func onEachServer(t *testing.T, mapHubs func(s *spoke.Server) *spoke.Hub, f func
 	}
 	for name, h2 := range map[string]bool{"net-http, HTTP/1.1": false, "net-http, HTTP/2": true} {
 		t.Run(name, func(t *testing.T) {
-			s, err := spoke.New(cfg())
+			s, err := spoke.New(cfg(t))
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -89,6 +100,55 @@ func onEachServer(t *testing.T, mapHubs func(s *spoke.Server) *spoke.Hub, f func
 	}
 }
 
+// ends is the log of a test's server, of which it keeps why connections without a socket of their own have ended. Any goroutine.
+type ends struct {
+	slog.Handler // for all but what is below
+
+	mu  sync.Mutex
+	all []string // under mu
+}
+
+// endsOf logs to t, if that fails, what has ended its connections.
+func endsOf(t *testing.T) *ends {
+	e := &ends{Handler: slog.DiscardHandler}
+	t.Cleanup(func() {
+		e.mu.Lock()
+		defer e.mu.Unlock()
+		if t.Failed() {
+			t.Logf("the server's log of connections that were ended not by their clients:\n%s", strings.Join(e.all, ""))
+		}
+	})
+	return e
+}
+
+// Enabled implements slog.Handler.
+func (e *ends) Enabled(context.Context, slog.Level) bool { return true }
+
+// Handle implements slog.Handler.
+func (e *ends) Handle(ctx context.Context, r slog.Record) error {
+	if r.Message != "connection closed" {
+		return nil
+	}
+	keep := false
+	r.Attrs(func(a slog.Attr) bool {
+		keep = keep || a.Key == "transport"
+		if a.Key == "reason" && a.Value.String() == engine.ClientClosed.String() {
+			keep = false
+			return false
+		}
+		return true
+	})
+	if !keep {
+		return nil
+	}
+	var line bytes.Buffer
+	err := slog.NewTextHandler(&line, &slog.HandlerOptions{Level: slog.LevelDebug}).Handle(ctx, r)
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.all = append(e.all, line.String())
+	return err
+}
+
 // openRequests negotiates.
 func openRequests(t *testing.T, url string, client, fresh *http.Client) (*requests, error) {
 	res, err := client.Post(url+"/h/negotiate?negotiateVersion=1", "", nil)
@@ -96,11 +156,11 @@ func openRequests(t *testing.T, url string, client, fresh *http.Client) (*reques
 		return nil, err
 	}
 	defer res.Body.Close()
-	var n struct{ ConnectionToken string }
+	var n struct{ ConnectionID, ConnectionToken string }
 	if err := json.NewDecoder(res.Body).Decode(&n); err != nil {
 		return nil, err
 	}
-	r := &requests{t: t, client: client, fresh: fresh, url: url + "/h?id=" + n.ConnectionToken}
+	r := &requests{t: t, client: client, fresh: fresh, id: n.ConnectionID, url: url + "/h?id=" + n.ConnectionToken}
 	if addr, plain := strings.CutPrefix(url, "http://"); plain {
 		r.addr = addr
 	}
@@ -121,19 +181,25 @@ func (r *requests) post(body string) error {
 	return nil
 }
 
+// errGivenUp is that of a poll that its client has given up: because of its own deadline, or because net/http's client has given it a pooled connection that it was about to end for the
+// sake of the deadline of the request before.
+var errGivenUp = errors.New("the poll was given up")
+
 // poll is one poll; whole is what its answer brought, if that came whole.
 func (r *requests) poll(ctx context.Context, client *http.Client) (whole string, err error) {
 	req, err := http.NewRequestWithContext(ctx, "GET", r.url, nil)
 	if err != nil {
 		return "", err
 	}
+	var b []byte
 	res, err := client.Do(req)
-	if err != nil {
-		return "", err
+	if err == nil {
+		defer res.Body.Close()
+		b, err = io.ReadAll(res.Body)
 	}
-	defer res.Body.Close()
-	b, err := io.ReadAll(res.Body)
 	switch {
+	case err != nil && (ctx.Err() != nil || errors.Is(err, context.DeadlineExceeded)):
+		return "", errGivenUp
 	case err != nil:
 		return "", err
 	case res.StatusCode == 204 || res.StatusCode == 200:
@@ -203,6 +269,11 @@ func (r *requests) take(records string) error {
 	}
 	r.next = first + n
 	r.polls++
+	now := time.Now()
+	if !r.heard.IsZero() {
+		r.longest = max(r.longest, now.Sub(r.heard))
+	}
+	r.heard = now
 	return nil
 }
 
@@ -224,37 +295,41 @@ func (r *requests) run(rng *rand.Rand, last *atomic.Int64) error {
 			err = r.dropOne(client, time.Duration(rng.IntN(20_000))*time.Microsecond)
 		}
 		if err != nil {
-			return err
+			return fmt.Errorf("%v after its last answer, with %d polls given up: %w", time.Since(r.heard), r.dropped, err)
 		}
 	}
 	return nil
 }
 
+// patience is how long a poll that is not given up may take: the next message is never more than a moment away, so one that takes longer has been lost. It is that long because a machine
+// that is busy with other things, too, may have a client wait for half a minute until its connection has shaken hands.
+const patience = 2 * time.Minute
+
 func (r *requests) once(client *http.Client) error {
-	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Second) // what was lost with a poll given up may have been the last message
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
 	got, err := r.poll(ctx, client)
-	if ctx.Err() != nil {
-		r.dropped++
-		return nil
+	if err != nil && ctx.Err() != nil {
+		return fmt.Errorf("a poll was not answered for %v", patience)
 	}
-	if err != nil {
-		return err
-	}
-	return r.take(got)
+	return r.taken(got, err)
 }
 
 // dropOne gives a poll up after a while.
 func (r *requests) dropOne(client *http.Client, d time.Duration) error {
 	ctx, cancel := context.WithTimeout(context.Background(), d)
 	defer cancel()
-	got, err := r.poll(ctx, client)
-	if err != nil {
-		if ctx.Err() == nil {
-			return err
-		}
+	return r.taken(r.poll(ctx, client))
+}
+
+// taken takes what poll returns.
+func (r *requests) taken(got string, err error) error {
+	switch {
+	case errors.Is(err, errGivenUp):
 		r.dropped++
 		return nil
+	case err != nil:
+		return err
 	}
 	return r.take(got)
 }
@@ -290,44 +365,36 @@ func (r *requests) endOne(d time.Duration) error {
 	return r.take(string(got))
 }
 
-// two polls overlap: one of them is replaced, or was answered before the other came. They have no deadline, but net/http's client may give a request a pooled connection that it is about to
-// end because the deadline of the request before has passed.
+// two polls overlap: one of them is replaced, or was answered before the other came.
 func (r *requests) two() error {
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
 	type result struct {
 		got string
 		err error
 	}
 	other := make(chan result, 1)
 	go func() {
-		got, err := r.poll(context.Background(), r.fresh)
+		got, err := r.poll(ctx, r.fresh)
 		other <- result{got, err}
 	}()
-	got, err := r.poll(context.Background(), r.client)
+	got, err := r.poll(ctx, r.client)
 	o := <-other
-	for _, e := range []*error{&err, &o.err} {
-		if errors.Is(*e, context.DeadlineExceeded) { // of another request, as said above
-			*e = nil
-			r.dropped++
-		}
+	if (err != nil || o.err != nil) && ctx.Err() != nil {
+		return fmt.Errorf("one of two polls was not answered for %v", patience)
 	}
-	if err != nil || o.err != nil {
-		return fmt.Errorf("two polls: %v, %v", err, o.err)
-	}
-	a, n, err := numbers(got)
-	if err != nil {
+	a, _, badA := numbers(got) // nothing of one that was given up
+	b, n, badB := numbers(o.got)
+	if err := errors.Join(badA, badB); err != nil {
 		return err
 	}
-	b, m, err := numbers(o.got)
-	if err != nil {
+	if n > 0 && b < a {
+		got, err, o.got, o.err = o.got, o.err, got, err
+	}
+	if err := r.taken(got, err); err != nil {
 		return err
 	}
-	if n > 0 && m > 0 && b < a {
-		got, o.got = o.got, got
-	}
-	if err := r.take(got); err != nil {
-		return err
-	}
-	return r.take(o.got)
+	return r.taken(o.got, o.err)
 }
 
 // broadcast sends numbered messages, a hundred a second, for that long, and then says which was the last; more follow, so that the end is heard. One that is late is sent all the same.
@@ -396,6 +463,7 @@ func TestPollsDroppedAndOverlapped(t *testing.T) {
 					return
 				}
 				clients[i] = r
+				r.heard = time.Now()
 				r.careful = i%2 == 0 && r.addr != ""
 				if count > 100 { // so many on one machine share its processors with the server
 					r.away = 250 * time.Millisecond
@@ -404,11 +472,11 @@ func TestPollsDroppedAndOverlapped(t *testing.T) {
 				ready.Done()
 				<-begin
 				if err := r.run(rand.New(rand.NewPCG(uint64(i), 1)), &last); err != nil {
-					t.Errorf("client %d: %v", i, err)
+					t.Errorf("client %d, connection %s: %v", i, r.id, err)
 					return
 				}
 				err = r.delete()
-				if errors.Is(err, context.DeadlineExceeded) { // of another request, as in two
+				if errors.Is(err, context.DeadlineExceeded) { // of another request: see errGivenUp
 					err = r.delete()
 				}
 				if err != nil {
@@ -424,15 +492,17 @@ func TestPollsDroppedAndOverlapped(t *testing.T) {
 		stop()
 		took := time.Since(begun)
 		drops, gaps, polls := 0, 0, 0
+		var longest time.Duration
 		for _, r := range clients {
 			if r != nil {
 				drops += r.dropped
 				gaps += r.gaps
 				polls += r.polls
+				longest = max(longest, r.longest)
 			}
 		}
-		t.Logf("%d clients, %d messages in %.1f s, %.0f deliveries a second in %d answers to polls, %d polls given up, %d of them with an answer on its way",
-			count, last.Load()+1, took.Seconds(), float64(last.Load()+1)*float64(count)/took.Seconds(), polls, drops, gaps)
+		t.Logf("%d clients, %d messages in %.1f s, %.0f deliveries a second in %d answers to polls, %d polls given up, %d of them with an answer on its way, at most %.1f s between two answers of a client",
+			count, last.Load()+1, took.Seconds(), float64(last.Load()+1)*float64(count)/took.Seconds(), polls, drops, gaps, longest.Seconds())
 	})
 }
 
