@@ -2,8 +2,10 @@ package spoke_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -12,6 +14,7 @@ import (
 
 	"github.com/spokehub/spoke"
 	"github.com/spokehub/spoke/internal/hubtest"
+	"github.com/spokehub/spoke/internal/logtest"
 )
 
 // connected opens a polled connection that has had the answer to its handshake.
@@ -205,7 +208,8 @@ func TestPollNotTaken(t *testing.T) {
 	for _, version := range []string{"HTTP/1.1", "HTTP/2"} {
 		t.Run(version, func(t *testing.T) {
 			t.Parallel()
-			cfg := spoke.Config{Drain: -1, ParkedTimeout: time.Minute} // longer than the test waits
+			var log logtest.Buffer
+			cfg := spoke.Config{Drain: -1, ParkedTimeout: time.Minute, Logger: slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{Level: slog.LevelDebug}))} // longer than the test waits
 			cfg.Engine.SendTimeout = time.Second
 			s, err := spoke.New(cfg)
 			if err != nil {
@@ -237,8 +241,128 @@ func TestPollNotTaken(t *testing.T) {
 			if got := r.pollNow(client); got != unknownID {
 				t.Errorf("a poll after the end was answered with %s", got)
 			}
+			if all := log.String(); !strings.Contains(all, `reason=send-timeout transport=LongPolling`) || !strings.Contains(all, `error="endpoint: the client has taken nothing of the answer to its poll for 1s"`) {
+				t.Errorf("the end was logged as %s", all)
+			}
 		})
 	}
+}
+
+// TestPollEndIsLogged: who is answered with 404 or 500 finds in the server's log why the connection has ended, by its public id, and never the token.
+func TestPollEndIsLogged(t *testing.T) {
+	t.Parallel()
+	tests := []struct {
+		name   string
+		change func(cfg *spoke.Config)
+		end    func(s *spoke.Server, hub *spoke.Hub, r *requests) error
+		poll   string   // what the first poll after the end is answered with
+		want   []string // of the end
+	}{
+		{
+			"no poll comes", func(cfg *spoke.Config) { cfg.ParkedTimeout = time.Second }, func(*spoke.Server, *spoke.Hub, *requests) error { return nil }, unknownID,
+			[]string{"reason=keep-alive-timeout", `error="endpoint: no poll has come for 1s"`},
+		}, {
+			"too much waits", func(cfg *spoke.Config) { cfg.Engine.FramesMax = 2 },
+			func(s *spoke.Server, hub *spoke.Hub, r *requests) (err error) {
+				waitFor(r.t, "a loop's sends to be more than may wait", func() bool { // those that a loop finds at once are one frame
+					err = errors.Join(err, hub.Clients().All().Send("m", 1))
+					return s.Stats().Hubs.Connections == 0 || err != nil
+				})
+				return err
+			}, unknownID,
+			[]string{"reason=outbound-overflow", `error="longpoll: 2 frames wait to go out, at most 2 may"`},
+		}, {
+			"the disconnected event fails", func(cfg *spoke.Config) {
+				cfg.Hub.DisconnectedMiddleware = []spoke.DisconnectedMiddleware{func(func(*spoke.Context, error) error) func(*spoke.Context, error) error {
+					return func(*spoke.Context, error) error { return errors.New("no farewell") }
+				}}
+			}, func(_ *spoke.Server, _ *spoke.Hub, r *requests) error {
+				if err := r.post("{\"type\":7}\x1e"); err != nil {
+					return err
+				}
+				r.wantPoll(200, "{\"type\":7}\x1e")
+				return nil
+			}, "500 \"\"",
+			[]string{"reason=internal-error", `error="no farewell"`},
+		},
+	}
+	for _, tt := range tests {
+		for _, mounted := range []bool{false, true} {
+			t.Run(fmt.Sprintf("%s, mounted %v", tt.name, mounted), func(t *testing.T) {
+				t.Parallel()
+				var log logtest.Buffer
+				cfg := spoke.Config{Drain: -1, Logger: slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{Level: slog.LevelDebug}))}
+				tt.change(&cfg)
+				var hub *spoke.Hub
+				var s *spoke.Server
+				var url string
+				var client *http.Client
+				if mounted {
+					var err error
+					if s, err = spoke.New(cfg); err != nil {
+						t.Fatal(err)
+					}
+					hub = mapHub(t, s, "/h", nil)
+					url, client = mountedAs(t, s, true)
+					defer func() { // before the mount
+						if err := s.Shutdown(context.Background()); err != nil {
+							t.Error(err)
+						}
+					}()
+				} else {
+					var addr string
+					s, addr = start(t, cfg, func(s *spoke.Server) { hub = mapHub(t, s, "/h", nil) })
+					url = "http://" + addr
+					client = &http.Client{Transport: new(http.Transport)}
+				}
+				defer client.CloseIdleConnections()
+				r := connected(t, url, client, client)
+				if err := tt.end(s, hub, r); err != nil {
+					t.Fatal(err)
+				}
+				if tt.poll == unknownID {
+					waitFor(t, "the end", func() bool { return s.Stats().Hubs.Connections == 0 })
+				}
+				if got := r.pollNow(client); got != tt.poll {
+					t.Errorf("a poll after the end was answered with %s, want %s", got, tt.poll)
+				}
+				waitFor(t, "the end", func() bool { return s.Stats().Hubs.Connections == 0 })
+				if got := r.pollNow(client); got != unknownID {
+					t.Errorf("a poll after that was answered with %s", got)
+				}
+				_, token, _ := strings.Cut(r.url, "?id=")
+				all := log.String()
+				if strings.Contains(all, token) {
+					t.Error("the token is in the log")
+				}
+				end, refusal := "", ""
+				for line := range strings.Lines(all) {
+					if strings.Contains(line, "connection="+r.id) && strings.Contains(line, `msg="connection closed"`) {
+						end += line
+					}
+					if strings.Contains(line, `msg="request refused"`) {
+						refusal = line
+					}
+				}
+				for _, want := range append(tt.want, "level=DEBUG", "transport=LongPolling", "path=/h", "remote=127.0.0.1:") {
+					if !strings.Contains(end, want) || strings.Count(end, "\n") != 1 {
+						t.Errorf("the end was logged as %q, want one line with %s", end, want)
+					}
+				}
+				for _, want := range []string{"level=DEBUG", "method=GET", "path=/h", "status=404", "answer=\"" + textOf(unknownID) + "\"", "remote=127.0.0.1:"} {
+					if !strings.Contains(refusal, want) {
+						t.Errorf("the refusal was logged as %q, want %s", refusal, want)
+					}
+				}
+			})
+		}
+	}
+}
+
+// textOf is the body in what pollNow returns.
+func textOf(answer string) string {
+	_, quoted, _ := strings.Cut(answer, " ")
+	return strings.Trim(quoted, "\"")
 }
 
 // TestPollWithoutFlush: a writer that can neither be flushed nor have deadlines, as a middleware's may be, gets the whole answer all the same.

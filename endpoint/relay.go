@@ -3,6 +3,7 @@ package endpoint
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"io"
 	"math/rand/v2"
 	"net/http"
@@ -82,7 +83,8 @@ func (e *Endpoint) relayPoll(w http.ResponseWriter, r *http.Request, v verdict, 
 	select {
 	case a := <-p:
 		if e.writeAnswer(w, ctl, a) {
-			q.here(nil, func() { q.polled().Close(engine.SendTimeout, nil) })
+			err := fmt.Errorf("endpoint: the client has taken nothing of the answer to its poll for %v", e.set.cfg.SendTimeout)
+			q.here(nil, func() { q.polled().Close(engine.SendTimeout, err) })
 		}
 	case <-r.Context().Done():
 		q.here(nil, func() { q.polled().Gone(p) })

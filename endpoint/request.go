@@ -1,6 +1,10 @@
 package endpoint
 
 import (
+	"context"
+	"fmt"
+	"log/slog"
+
 	"github.com/spokehub/spoke/auth"
 	"github.com/spokehub/spoke/engine"
 	"github.com/spokehub/spoke/hubrt"
@@ -70,7 +74,20 @@ func (q *requested) OnDeadline(now uint32) { q.hub.Deadline(now) }
 
 func (q *requested) OnClosed(r engine.CloseReason, err error) {
 	q.endpoint.set.registry.forget(q)
+	q.logEnd(r, err)
 	q.hub.Closed(r, err)
+}
+
+// logEnd says why the connection has ended, to whom its client's next request, which is answered with 404, is a riddle: at the level at which the engine says it of sockets.
+func (q *requested) logEnd(r engine.CloseReason, err error) {
+	log := q.endpoint.set.cfg.Logger
+	if !log.Enabled(context.Background(), slog.LevelDebug) {
+		return
+	}
+	if err == nil && r == engine.KeepAliveTimeout { // an ordinary end for the hub, which is told of no error
+		err = fmt.Errorf("endpoint: no poll has come for %v", q.endpoint.set.cfg.ParkedTimeout)
+	}
+	log.Debug("connection closed", "reason", r.String(), "transport", q.transport.String(), "path", q.endpoint.path, "connection", q.hub.ID().String(), "remote", q.hub.Remote(), "error", err)
 }
 
 // here runs f, for which the connection must have begun, on the connection's loop: at once when that is on, which is the caller's, else soon. false: the loop has ended.

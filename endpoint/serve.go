@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net"
 	"net/http"
 
@@ -64,6 +65,7 @@ func (e *Endpoint) serve(x *http1.Exchange, negotiate bool, user *auth.Identity)
 		v.to.delete(x.Conn().Loop())
 		accepted.to(x)
 	default:
+		e.logRefusal(x.Request(), v.answer)
 		v.answer.to(x)
 	}
 }
@@ -152,7 +154,15 @@ func (s *Set) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		v.to.delete(nil)
 		accepted.write(w)
 	default:
+		e.logRefusal(r, v.answer)
 		v.answer.write(w)
+	}
+}
+
+// logRefusal says which request was answered with an error. Its query is left out: that is where the token is.
+func (e *Endpoint) logRefusal(r *http.Request, a response) {
+	if log := e.set.cfg.Logger; a.status >= http.StatusBadRequest && log.Enabled(r.Context(), slog.LevelDebug) {
+		log.Debug("request refused", "method", r.Method, "path", r.URL.Path, "remote", r.RemoteAddr, "status", a.status, "answer", a.body)
 	}
 }
 

@@ -150,6 +150,9 @@ func (c *Conn) ID() ID { return c.id }
 // User is who the client was when it came; nil: anonymous. As Loop.
 func (c *Conn) User() *auth.Identity { return c.context().User() }
 
+// Remote is Context.Remote. As Loop.
+func (c *Conn) Remote() netip.AddrPort { return c.context().Remote() }
+
 // hub and protocol are short ways.
 func (c *Conn) hub() *Hub { return c.shard.hub }
 
