@@ -68,7 +68,7 @@ type Config struct {
 	AuthCalls int
 	// AuthWaiting is how many requests may wait for their turn; over it they are answered with 503. Default 16,384.
 	AuthWaiting int
-	// ParkedTimeout is how long a negotiated connection waits for its transport. Default 15 s.
+	// ParkedTimeout is how long a negotiated connection waits for its transport, and a polled one for the next poll once the answer to the last one has left. Default 15 s.
 	ParkedTimeout time.Duration
 	// MaxParked is how many negotiated connections may wait; over it negotiate answers 503. About 250 bytes each. Default 262,144.
 	MaxParked int
@@ -235,7 +235,7 @@ func (c *Config) RegisterFlags(fs *flag.FlagSet) {
 	dur(&c.AuthTimeout, "auth-timeout", "time for a request to be authenticated (default 15s)")
 	num(&c.AuthCalls, "auth-calls", "requests that are authenticated at once (default 256)")
 	num(&c.AuthWaiting, "auth-waiting", "requests that may wait to be authenticated; others get 503 (default 16384)")
-	dur(&c.ParkedTimeout, "parked-timeout", "how long a negotiated connection waits for its transport (default 15s)")
+	dur(&c.ParkedTimeout, "parked-timeout", "how long a negotiated connection waits for its transport, and a polled one for the next poll (default 15s)")
 	num(&c.MaxParked, "max-parked", "negotiated connections that may wait (default 262144)")
 	dur(&c.Drain, "drain", "time over which a stopping server spreads the closing of connections (default 5s, negative: at once)")
 	dur(&c.DrainLimit, "drain-limit", "how long, after -drain, a stopping server waits for calls that still run; then it gives them up and fails (default 30s, negative: for ever)")

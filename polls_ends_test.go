@@ -248,6 +248,43 @@ func TestPollNotTaken(t *testing.T) {
 	}
 }
 
+// TestPollTakenSlowly: a client that is at an answer for longer than it may be away between two polls is not away.
+func TestPollTakenSlowly(t *testing.T) {
+	t.Parallel()
+	onEachServerWith(t, func(cfg *spoke.Config) { cfg.ParkedTimeout = 3 * time.Second }, func(s *spoke.Server) *spoke.Hub { return mapHub(t, s, "/h", nil) },
+		func(t *testing.T, hub *spoke.Hub, url string, client, fresh *http.Client) {
+			t.Parallel()
+			r := connected(t, url, client, fresh)
+			const pieces, piece = 40, 1 << 20 // more than the kernel, or the window of HTTP/2, takes
+			for range pieces {
+				if err := hub.Clients().All().Send("m", strings.Repeat("x", piece)); err != nil {
+					t.Fatal(err)
+				}
+			}
+			res, err := client.Get(r.url)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer res.Body.Close()
+			for range 6 { // the client's link is slow
+				time.Sleep(time.Second)
+				if _, err := io.CopyN(io.Discard, res.Body, piece); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if n, err := io.Copy(io.Discard, res.Body); err != nil || n < (pieces-6)*piece {
+				t.Fatalf("%d more bytes, %v", n, err)
+			}
+			if err := hub.Clients().All().Send("m", 1); err != nil {
+				t.Fatal(err)
+			}
+			r.wantPoll(200, "{\"type\":1,\"target\":\"m\",\"arguments\":[1]}\x1e")
+			if err := r.delete(); err != nil {
+				t.Error(err)
+			}
+		})
+}
+
 // TestPollEndIsLogged: who is answered with 404 or 500 finds in the server's log why the connection has ended, by its public id, and never the token.
 func TestPollEndIsLogged(t *testing.T) {
 	t.Parallel()

@@ -30,7 +30,7 @@ type Config struct {
 	AuthCalls int
 	// AuthWaiting is how many requests may wait for their turn; over it they get 503. Default 16,384.
 	AuthWaiting int
-	// ParkedTimeout is how long a negotiated connection waits for its transport. Default 15 s.
+	// ParkedTimeout is how long a negotiated connection waits for its transport, and a polled one for the next poll once the answer to the last one has left. Default 15 s.
 	ParkedTimeout time.Duration
 	// MaxParked is how many negotiated connections may wait, all hubs; over it negotiate answers 503. About 200 bytes each. Default 262,144.
 	MaxParked int

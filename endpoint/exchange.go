@@ -3,6 +3,7 @@ package endpoint
 import (
 	"bytes"
 	"net/http"
+	"sync/atomic"
 
 	"github.com/spokehub/spoke/auth"
 	"github.com/spokehub/spoke/engine"
@@ -65,7 +66,7 @@ func (e *Endpoint) poll(x *http1.Exchange, v verdict, user *auth.Identity) {
 		x.OnGone(w.gone)
 		q.here(loop, func() { q.polled().Poll(w) })
 	} else {
-		w := &farPoll{x, x.Later()}
+		w := &farPoll{x: x, post: x.Later()}
 		x.OnGone(func() { q.here(nil, func() { q.polled().Gone(w) }) })
 		if !q.here(nil, func() { q.polled().Poll(w) }) {
 			response{http.StatusNoContent, headerPoll, ""}.to(x)
@@ -103,6 +104,15 @@ type poll struct {
 // Answer implements longpoll.Waiter.
 func (p *poll) Answer(a longpoll.Answer) { p.x.ReplyFrames(a.Status, pollHeader(a), a.Frames) }
 
+// Leaving implements longpoll.Waiter.
+func (p *poll) Leaving() bool { return leaving(p.x.Ref()) }
+
+// leaving reports whether bytes wait to go out. On the loop of ref.
+func leaving(ref engine.Ref) bool {
+	c := ref.Conn()
+	return c != nil && c.Buffered() > 0
+}
+
 // gone says that the client has gone.
 func (p *poll) gone() { p.to.here(p.to.loop, func() { p.to.polled().Gone(p) }) }
 
@@ -110,11 +120,21 @@ func (p *poll) gone() { p.to.here(p.to.loop, func() { p.to.polled().Gone(p) }) }
 type farPoll struct {
 	x    *http1.Exchange
 	post func(func())
+	left atomic.Bool // any goroutine (atomic): the answer has left
 }
 
 // Answer implements longpoll.Waiter.
 func (p *farPoll) Answer(a longpoll.Answer) {
 	p.post(func() { p.x.ReplyFrames(a.Status, pollHeader(a), a.Frames) })
+}
+
+// Leaving implements longpoll.Waiter: it asks the other loop, and says what that has said.
+func (p *farPoll) Leaving() bool {
+	if p.left.Load() {
+		return false
+	}
+	ref := p.x.Ref()
+	return ref.Loop().Post(engine.TaskFunc(func(*engine.Loop) { p.left.Store(!leaving(ref)) }))
 }
 
 func pollHeader(a longpoll.Answer) http.Header {

@@ -8,6 +8,7 @@ import (
 	"math/rand/v2"
 	"net/http"
 	"net/netip"
+	"sync/atomic"
 	"time"
 
 	"github.com/spokehub/spoke/auth"
@@ -54,13 +55,20 @@ func (e *Endpoint) relayStream(w http.ResponseWriter, r *http.Request, t token, 
 }
 
 // relayedPoll is a poll of net/http.
-type relayedPoll chan longpoll.Answer
+type relayedPoll struct {
+	answer chan longpoll.Answer
+	left   atomic.Bool // any goroutine (atomic): the request is over
+}
 
 // Answer implements longpoll.Waiter.
-func (p relayedPoll) Answer(a longpoll.Answer) { p <- a }
+func (p *relayedPoll) Answer(a longpoll.Answer) { p.answer <- a }
+
+// Leaving implements longpoll.Waiter.
+func (p *relayedPoll) Leaving() bool { return !p.left.Load() }
 
 func (e *Endpoint) relayPoll(w http.ResponseWriter, r *http.Request, v verdict, user *auth.Identity) {
-	p := make(relayedPoll, 1)
+	p := &relayedPoll{answer: make(chan longpoll.Answer, 1)}
+	defer p.left.Store(true)
 	ctl := http.NewResponseController(w)
 	_ = ctl.SetReadDeadline(time.Time{}) // a poll may wait for longer than the server's timeouts are; not every writer can
 	_ = ctl.SetWriteDeadline(time.Time{})
@@ -81,7 +89,7 @@ func (e *Endpoint) relayPoll(w http.ResponseWriter, r *http.Request, v verdict, 
 		return
 	}
 	select {
-	case a := <-p:
+	case a := <-p.answer:
 		if e.writeAnswer(w, ctl, a) {
 			err := fmt.Errorf("endpoint: the client has taken nothing of the answer to its poll for %v", e.set.cfg.SendTimeout)
 			q.here(nil, func() { q.polled().Close(engine.SendTimeout, err) })

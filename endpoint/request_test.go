@@ -12,6 +12,7 @@ import (
 
 	"github.com/spokehub/spoke/engine"
 	"github.com/spokehub/spoke/hubrt"
+	"github.com/spokehub/spoke/longpoll"
 )
 
 // served is a set with loops and a hub, in a synctest bubble.
@@ -103,12 +104,12 @@ func TestRequestsBeforeTheBeginning(t *testing.T) {
 		post := s.begin("POST", "/hub?id="+k.String(), shake)
 		second := s.begin("GET", "/hub?id="+k.String(), "")
 		synctest.Wait()
-		first := make(relayedPoll, 1)
+		first := &relayedPoll{answer: make(chan longpoll.Answer, 1)}
 		if !q.start(func() { q.beginPolls(hubrt.Peer{}).Poll(first) }) {
 			t.Fatal("the loop has ended")
 		}
 		post.want(t, 200, "")
-		if a := <-first; a.Status != http.StatusOK || len(a.Frames) != 0 {
+		if a := <-first.answer; a.Status != http.StatusOK || len(a.Frames) != 0 {
 			t.Errorf("first poll: %+v", a)
 		}
 		second.want(t, 200, "{}\x1e")

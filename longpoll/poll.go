@@ -13,13 +13,18 @@ type Answer struct {
 	Frames []*engine.Frame // the body; whole frames, made without a header
 }
 
-// A Waiter is a poll. Answer is called once, on the connection's loop, and must not block.
-type Waiter interface{ Answer(a Answer) }
+// A Waiter is a poll. Its methods are called on the connection's loop, and must not block.
+type Waiter interface {
+	// Answer is called once.
+	Answer(a Answer)
+	// Leaving reports whether the answer is still on its way out: the poll has not ended, and the client cannot come with the next one. It must become false in the end.
+	Leaving() bool
+}
 
 // Polled is a connection whose client polls. Loop only.
 type Polled struct {
 	conn
-	waiter Waiter // nil: nobody waits
+	waiter Waiter // the poll that waits; nil: none. Once it is answered, the last one, as long as its answer may be leaving
 	out    []*engine.Frame
 	tail   []byte // written behind out, nobody else's; becomes a frame
 	bytes  int    // of out and tail
@@ -27,6 +32,7 @@ type Polled struct {
 
 	poll, gap uint32 // how long polls wait, and how long the client may be away; seconds
 	changed   uint32 // when the present poll began, or the last one ended
+	answered  bool   // the waiter is
 	begun     bool   // the first poll has been answered
 	posted    bool   // a flush is on its way
 	over      bool   // over the outbound cap: the hub is owed OnDrain
@@ -53,26 +59,35 @@ func (p *Polled) Poll(w Waiter) {
 		w.Answer(Answer{Status: 204})
 		return
 	}
-	if old := p.waiter; old != nil {
-		p.waiter = nil
-		old.Answer(Answer{Status: 204})
+	if p.waits() {
+		p.answer(Answer{Status: 204})
 	}
 	p.changed = p.loop.Now()
+	p.waiter, p.answered = w, false
 	switch {
 	case !p.begun:
 		p.begun = true
-		w.Answer(Answer{Status: 200, Data: true})
+		p.answer(Answer{Status: 200, Data: true})
 	default:
-		p.waiter = w
 		if (p.bytes > 0 || p.ended) && !p.posted { // soon, so that the end of a client that has gone already is seen before
 			p.posted = p.loop.Post(p)
 		}
 	}
 }
 
+// waits reports whether a poll does.
+func (p *Polled) waits() bool { return p.waiter != nil && !p.answered }
+
+// answer ends the wait of the poll that waits.
+func (p *Polled) answer(a Answer) {
+	p.answered = true
+	p.changed = p.loop.Now()
+	p.waiter.Answer(a)
+}
+
 // Gone says that a poll's client has gone.
 func (p *Polled) Gone(w Waiter) {
-	if p.waiter == w {
+	if p.waiter == w && !p.answered {
 		p.waiter = nil
 		p.changed = p.loop.Now()
 	}
@@ -123,7 +138,7 @@ func (p *Polled) cut() {
 // added has the waiting poll answered once the loop has done what it is at, so that what belongs together travels together.
 func (p *Polled) added() {
 	p.over = p.over || p.bytes > p.limits.Outbound
-	if p.waiter != nil && !p.posted {
+	if p.waits() && !p.posted {
 		p.posted = p.loop.Post(p)
 	}
 }
@@ -142,14 +157,13 @@ func (p *Polled) Run(*engine.Loop) {
 
 // flush answers the waiting poll with all there is.
 func (p *Polled) flush() {
-	if p.waiter == nil || p.bytes == 0 || p.closed {
+	if !p.waits() || p.bytes == 0 || p.closed {
 		return
 	}
 	p.cut()
-	w, frames := p.waiter, p.out
-	p.waiter, p.out, p.bytes, p.owned = nil, nil, 0, 0
-	p.changed = p.loop.Now()
-	w.Answer(Answer{Status: 200, Data: true, Frames: frames})
+	frames := p.out
+	p.out, p.bytes, p.owned = nil, 0, 0
+	p.answer(Answer{Status: 200, Data: true, Frames: frames})
 	if p.ended && (p.deleted || p.reason == engine.Shutdown) { // a server that stops waits for no more polls
 		p.close(p.reason, p.cause)
 		return
@@ -196,9 +210,9 @@ func (p *Polled) Delete() {
 // finish goes on with the end as far as it can.
 func (p *Polled) finish() {
 	switch {
-	case p.waiter != nil && p.bytes > 0:
+	case p.waits() && p.bytes > 0:
 		p.flush()
-	case p.waiter != nil || p.deleted:
+	case p.waits() || p.deleted:
 		p.close(p.reason, p.cause)
 	}
 }
@@ -206,15 +220,21 @@ func (p *Polled) finish() {
 // linger is how many seconds a client has for the poll that tells it of the end, once it has all that was said.
 const linger = 5
 
-// due looks at the times.
+// due looks at the times. That of a client that is away begins when it has its answer, which may take long if it is large.
 func (p *Polled) due(now uint32) {
+	if p.waiter != nil && p.answered {
+		if p.waiter.Leaving() {
+			p.changed = now
+		} else {
+			p.waiter = nil
+		}
+	}
 	switch {
-	case p.waiter != nil && now-p.changed > p.poll:
-		w := p.waiter
-		p.waiter = nil
-		p.changed = now
-		w.Answer(Answer{Status: 200})
-	case p.waiter == nil && (now-p.changed > p.gap || p.ended && (p.bytes == 0 || p.reason == engine.Shutdown) && now-p.changed > linger):
+	case p.waits():
+		if now-p.changed > p.poll {
+			p.answer(Answer{Status: 200})
+		}
+	case now-p.changed > p.gap || p.ended && (p.bytes == 0 || p.reason == engine.Shutdown) && now-p.changed > linger:
 		if p.ended {
 			p.close(p.reason, p.cause)
 		} else {
@@ -228,16 +248,16 @@ func (p *Polled) close(r engine.CloseReason, err error) {
 	if p.closed {
 		return
 	}
-	w := p.waiter
-	p.waiter, p.out, p.tail = nil, nil, nil
+	p.out, p.tail = nil, nil
 	p.bytes, p.owned = 0, 0
-	if w != nil {
+	if p.waits() {
 		status := 204
 		if p.failed {
 			status = 500
 		}
-		w.Answer(Answer{Status: status})
+		p.answer(Answer{Status: status})
 	}
+	p.waiter = nil
 	p.end(r, err)
 }
 

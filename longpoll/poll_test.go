@@ -22,6 +22,14 @@ type waiter struct {
 	p     *polls
 	name  string
 	calls int
+	slow  bool // the answer does not leave
+}
+
+func (w *waiter) Leaving() bool {
+	if w.calls == 0 {
+		w.p.receiver.t.Errorf("%s was asked before it was answered", w.name)
+	}
+	return w.slow
 }
 
 func (w *waiter) Answer(a Answer) {
@@ -75,6 +83,7 @@ func TestPolls(t *testing.T) {
 	fail := func(p *polls) { p.Fail(errors.New("broken")) }
 	del := func(p *polls) { p.Delete() }
 	cut := func(p *polls) { p.Close(engine.PeerClosed, nil) }
+	slow := func(name string, yes bool) step { return func(p *polls) { p.waiter(name).slow = yes } }
 	wait := func(seconds int) []step { return make([]step, seconds) } // nil: a second
 	in := func(s ...step) []step { return s }
 	const first = "a: 200 data "
@@ -96,6 +105,14 @@ func TestPolls(t *testing.T) {
 		{"gone long after it was answered, or replaced", [][]step{in(poll("a")), in(poll("b")), in(poll("c"), gone("b"), gone("a"), send("x"))}, first + "; b: 204 text ; c: 200 data [x]"},
 		{"away for too long", [][]step{in(poll("a")), in(send("x")), wait(17), in(poll("b"))}, first + "; closed keep-alive-timeout; b: 204 text "},
 		{"away, but not for too long", [][]step{in(poll("a")), wait(13), in(poll("b")), in(gone("b")), wait(13)}, first},
+		{"a large answer takes long to leave, and the client is not away until it has", [][]step{in(poll("a")), in(slow("b", true), poll("b")), in(send("large")), wait(60), in(slow("b", false)), wait(13), in(send("x"), poll("c"))},
+			first + "; b: 200 data [large]; c: 200 data [x]"},
+		{"away for too long after a large answer", [][]step{in(poll("a")), in(slow("b", true), poll("b")), in(send("large")), wait(60), in(slow("b", false)), wait(17)},
+			first + "; b: 200 data [large]; closed keep-alive-timeout"},
+		{"an answer that leaves does not keep the next poll waiting", [][]step{in(poll("a")), in(slow("b", true), poll("b")), in(send("large")), in(poll("c")), wait(92)},
+			first + "; b: 200 data [large]; c: 200 text "},
+		{"the end is not told while an answer leaves", [][]step{in(poll("a")), in(slow("b", true), poll("b")), in(write("bye"), end), wait(60), in(slow("b", false)), wait(3), in(poll("c"))},
+			first + "; b: 200 data [bye]; c: 204 text ; closed client-closed"},
 		{"the end with a waiter and nothing to say", [][]step{in(poll("a")), in(poll("b")), in(end, send("never"), write("never")), in(poll("c"))},
 			first + "; b: 204 text ; closed client-closed; c: 204 text "},
 		{"the end with a waiter and something to say", [][]step{in(poll("a")), in(poll("b")), in(write("bye"), end), in(poll("c")), in(poll("d"))},
@@ -160,6 +177,7 @@ func TestPolledShares(t *testing.T) {
 type catch func(a Answer)
 
 func (c catch) Answer(a Answer) { c(a) }
+func (c catch) Leaving() bool   { return false }
 
 func TestPolledLimits(t *testing.T) {
 	t.Parallel()
