@@ -171,7 +171,7 @@ func (r *registry) claimRequested(t token, q *requested) bool {
 		return false
 	}
 	r.unpark(s, k)
-	q.token, q.id, q.early, q.stateful = t, k.id, k.early, k.stateful
+	q.token, q.beginning = t, &beginning{ticket: k}
 	if s.asking == nil {
 		s.asking = make(map[token]*requested)
 	}

@@ -18,13 +18,16 @@ type requested struct {
 	hub       hubrt.Conn // loop
 	endpoint  *Endpoint
 	token     token
-	id        hubrt.ID
 	user      *auth.Identity // who the connection is for
 	transport Transports     // ServerSentEvents or LongPolling
-	stateful  bool           // the client has been told that it may come back, as it could with a WebSocket
 	loop      *engine.Loop
-	early     [][]byte // loop: what was sent before there was a transport
-	waiting   []func() // loop: requests that came before the connection was begun
+	beginning *beginning // loop; nil once the connection is begun
+}
+
+// beginning is what a connection needs until it is begun.
+type beginning struct {
+	*ticket          // what the connection was until it had its transport; it is in no list any more
+	waiting []func() // loop: requests that came meanwhile
 }
 
 // carrier is a transport of package longpoll. Loop only.
@@ -44,15 +47,15 @@ type carrier interface {
 // begin makes the hub connection. The carrier has begun.
 func (q *requested) begin(c carrier, framing hubrt.Framing, remote hubrt.Peer) {
 	q.carrier = c
-	remote.ID, remote.User, remote.Framing, remote.Acks = q.id, q.user, framing, q.stateful
+	k := q.beginning.ticket
+	q.beginning = nil
+	remote.ID, remote.User, remote.Framing, remote.Acks = k.id, q.user, framing, k.stateful // stateful: it has been told that it may come back, as it could with a WebSocket
 	remote.Transport, remote.Binary = hubrt.ServerSentEvents, false
 	if q.transport == LongPolling {
 		remote.Transport, remote.Binary = hubrt.LongPolling, true
 	}
 	q.hub.Begin(q.endpoint.hub, q, remote)
-	early := q.early
-	q.early = nil
-	for _, p := range early {
+	for _, p := range k.early {
 		q.hub.Receive(p)
 	}
 }
@@ -94,7 +97,7 @@ func (q *requested) logEnd(r engine.CloseReason, err error) {
 func (q *requested) here(on *engine.Loop, f func()) bool {
 	begun := func() {
 		if q.carrier == nil { // it is in the registry already, but what begins it is on its way still
-			q.waiting = append(q.waiting, f)
+			q.beginning.waiting = append(q.beginning.waiting, f)
 			return
 		}
 		f()
@@ -109,10 +112,9 @@ func (q *requested) here(on *engine.Loop, f func()) bool {
 // start runs f, which begins the connection, on its loop; requests that have found it in the registry meanwhile come next. false: the loop has ended, and the connection with it.
 func (q *requested) start(f func()) bool {
 	if q.loop.Post(engine.TaskFunc(func(*engine.Loop) {
+		b := q.beginning
 		f()
-		waiting := q.waiting
-		q.waiting = nil
-		for _, f := range waiting {
+		for _, f := range b.waiting {
 			f()
 		}
 	})) {
