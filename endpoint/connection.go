@@ -1,6 +1,8 @@
 package endpoint
 
 import (
+	"unsafe"
+
 	"github.com/spokehub/spoke/engine"
 	"github.com/spokehub/spoke/hubrt"
 	"github.com/spokehub/spoke/ws"
@@ -21,6 +23,13 @@ type mode struct {
 	transport Transports
 	binary    bool // the transfer format that the handshake has chosen
 	stateful  bool // the client may come back to it with another WebSocket
+}
+
+// at implements places. Each hub connection in an index is the field of a connection, which is therefore found by its place in memory: a pointer to it, in another roster,
+// would be one more for the collector to follow.
+func (e *Endpoint) at(p hubrt.Place) *connection {
+	h := e.hub.At(p)
+	return (*connection)(unsafe.Add(unsafe.Pointer(h), -int(unsafe.Offsetof(connection{}.hub))))
 }
 
 // engine.Handler

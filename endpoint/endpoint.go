@@ -101,10 +101,11 @@ func orDefault[T int | time.Duration](v, d T) T {
 
 // Endpoint is one mapped path.
 type Endpoint struct {
-	set  *Set
-	path string
-	hub  *hubrt.Hub
-	opt  Options
+	set    *Set
+	number int // among those of the set
+	path   string
+	hub    *hubrt.Hub
+	opt    Options
 
 	modes [4]mode // of WebSockets; constant
 }
@@ -154,7 +155,7 @@ func (s *Set) Map(path string, hub *hubrt.Hub, opt Options) (*Endpoint, error) {
 		return nil, errors.Join(errs...)
 	}
 	opt.AllowedOrigins = slices.Clone(opt.AllowedOrigins)
-	e := &Endpoint{set: s, path: path, hub: hub, opt: opt}
+	e := &Endpoint{set: s, number: len(s.byPath), path: path, hub: hub, opt: opt}
 	for i := range e.modes {
 		e.modes[i] = mode{endpoint: e, transport: WebSockets, binary: i&1 != 0, stateful: i&2 != 0}
 	}

@@ -3,42 +3,28 @@ package endpoint
 import (
 	"encoding/binary"
 	"math/bits"
-	"sync"
 
-	"github.com/spokehub/spoke/internal/roster"
+	"github.com/spokehub/spoke/hubrt"
 )
 
-// index finds connections by their tokens. It holds nothing but their numbers, 6 bytes a connection on average, to which the roster's pointer adds 8, where a map,
-// which holds the tokens too and is half empty, takes 38 to 56. Open addressing with linear probing: tokens are our own random numbers, so nobody
+// index finds connections of an endpoint by their tokens. It holds nothing but the places that they have on the hub, 6 bytes a connection on average, where a map,
+// which holds the tokens too and is half empty, takes 38 to 56, and where pointers would be one more for each connection that the collector has to follow. Open addressing with linear probing: tokens are our own random numbers, so nobody
 // can make them meet. Without an entry it is empty. Under the shard's mu.
 type index struct {
-	all   *numbers // constant
-	slots []uint32 // of all; 0: free; between n and 8/5 n
-	n     int
+	places places        // constant
+	slots  []hubrt.Place // 0: free; between n and 8/5 n
+	n      int
 }
 
-// numbers are those of all connections with a token, whatever their shard: in the order in which they come, for the collector's sake.
-type numbers struct {
-	mu     sync.Mutex // for changes; who has the mutex of a connection's shard may look it up
-	roster roster.Roster[connection]
-}
-
-func (n *numbers) add(c *connection) uint32 {
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	return n.roster.Add(c)
-}
-
-func (n *numbers) remove(number uint32) {
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	n.roster.Remove(number)
+// places says whose a place is, as long as its connection is in the index.
+type places interface {
+	at(p hubrt.Place) *connection
 }
 
 // at is the connection in slot i; nil: the slot is free.
 func (x *index) at(i int) *connection {
-	if number := x.slots[i]; number != 0 {
-		return x.all.roster.At(number)
+	if p := x.slots[i]; p != 0 {
+		return x.places.at(p)
 	}
 	return nil
 }
@@ -76,16 +62,12 @@ func (x *index) seek(t *token) int {
 	return i
 }
 
-// add puts c in, whose token is not there. Of more than four billion connections the last would not be found: there are no more numbers.
-func (x *index) add(c *connection) {
-	number := x.all.add(c)
-	if number == 0 {
-		return
-	}
+// add puts c in, whose token is not there, and whose place is p.
+func (x *index) add(c *connection, p hubrt.Place) {
 	if x.n*5 >= len(x.slots)*4 {
 		x.resize(max(minSlots, len(x.slots)*5/4))
 	}
-	x.slots[x.seek(&c.token)] = number
+	x.slots[x.seek(&c.token)] = p
 	x.n++
 }
 
@@ -98,7 +80,6 @@ func (x *index) remove(c *connection) {
 	if x.at(free) != c {
 		return
 	}
-	defer x.all.remove(x.slots[free]) // when no slot has it any more
 	// Whoever stands behind the hole and could not be found across it moves into it, which makes a new hole.
 	for i := x.next(free); x.slots[i] != 0; i = x.next(i) {
 		if x.steps(x.home(&x.at(i).token), i) >= x.steps(free, i) {
@@ -125,10 +106,10 @@ func (x *index) steps(from, to int) int {
 
 func (x *index) resize(n int) {
 	old := x.slots
-	x.slots = make([]uint32, n)
-	for _, number := range old {
-		if number != 0 {
-			x.slots[x.seek(&x.all.roster.At(number).token)] = number
+	x.slots = make([]hubrt.Place, n)
+	for _, p := range old {
+		if p != 0 {
+			x.slots[x.seek(&x.places.at(p).token)] = p
 		}
 	}
 }

@@ -39,12 +39,13 @@ type registry struct {
 
 type shard struct {
 	mu     sync.Mutex
-	conns  index                // under mu: those that have a WebSocket
-	asking map[token]*requested // under mu: those that have another transport; nil when empty
-	parked map[token]*ticket    // under mu; nil when empty, as a map never shrinks
-	queue  []*ticket            // under mu; in the order of time, so that only its front is ever due; nil: used already
-	head   int                  // under mu
-	passed int                  // under mu; how many have left the queue's array at its front
+	conns  []index               // under mu: of each endpoint, by its number: those that have a WebSocket
+	coming map[token]*connection // under mu: those whose WebSocket is on its way to its loop, so that they have no place yet; nil when empty
+	asking map[token]*requested  // under mu: those that have another transport; nil when empty
+	parked map[token]*ticket     // under mu; nil when empty, as a map never shrinks
+	queue  []*ticket             // under mu; in the order of time, so that only its front is ever due; nil: used already
+	head   int                   // under mu
+	passed int                   // under mu; how many have left the queue's array at its front
 }
 
 // ticket is a negotiated connection that waits for its transport. Constant, but for what is sent early.
@@ -78,10 +79,6 @@ func (o opening) undo() {
 
 func newRegistry(lifetime time.Duration, maxParked int) *registry {
 	r := &registry{lifetime: lifetime, maxParked: int64(maxParked)}
-	all := new(numbers)
-	for i := range r.shards {
-		r.shards[i].conns.all = all
-	}
 	return r
 }
 
@@ -116,8 +113,60 @@ func (r *registry) add(m *mode) opening {
 	s := r.shard(c.token)
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.conns.add(c)
+	s.come(c)
 	return opening{conn: c, id: hubrt.ID(c.token)}
+}
+
+// come puts a connection among those that have no place yet. Under s.mu.
+func (s *shard) come(c *connection) {
+	if s.coming == nil {
+		s.coming = make(map[token]*connection)
+	}
+	s.coming[c.token] = c
+}
+
+// arrived takes a connection out of those, unless it has gone already; false: it is none of them. Under s.mu.
+func (s *shard) arrived(c *connection) bool {
+	if s.coming[c.token] != c {
+		return false
+	}
+	if delete(s.coming, c.token); len(s.coming) == 0 {
+		s.coming = nil
+	}
+	return true
+}
+
+// begun says that the connection has its place; 0: it has got none, and so it stays where it is.
+func (r *registry) begun(c *connection, p hubrt.Place) {
+	s := r.shard(c.token)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if p != 0 && s.arrived(c) {
+		s.index(c.mode.endpoint).add(c, p)
+	}
+}
+
+// index is that of an endpoint. Under s.mu.
+func (s *shard) index(e *Endpoint) *index {
+	for len(s.conns) <= e.number {
+		s.conns = append(s.conns, index{})
+	}
+	x := &s.conns[e.number]
+	if x.places == nil {
+		x.places = e
+	}
+	return x
+}
+
+// conn finds a connection of e that has a WebSocket. Under s.mu.
+func (s *shard) conn(e *Endpoint, t token) *connection {
+	if c := s.coming[t]; c != nil && c.mode.endpoint == e {
+		return c
+	}
+	if e.number < len(s.conns) {
+		return s.conns[e.number].find(t)
+	}
+	return nil
 }
 
 // find says whether a token is known, and which transport its connection has; 0: none yet. A token opens its own endpoint only.
@@ -125,7 +174,7 @@ func (r *registry) find(e *Endpoint, t token) (has Transports, known bool) {
 	s := r.shard(t)
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if c := s.conns.find(t); c != nil && c.mode.endpoint == e {
+	if c := s.conn(e, t); c != nil {
 		return c.mode.transport, true
 	}
 	if q := s.asking[t]; q != nil && q.endpoint == e {
@@ -140,7 +189,7 @@ func (r *registry) returning(e *Endpoint, t token) *connection {
 	s := r.shard(t)
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if c := s.conns.find(t); c != nil && c.mode.endpoint == e && c.mode.stateful {
+	if c := s.conn(e, t); c != nil && c.mode.stateful {
 		return c
 	}
 	return nil
@@ -157,7 +206,7 @@ func (r *registry) claim(t token, m *mode) opening {
 	}
 	r.unpark(s, k)
 	c := &connection{mode: m, token: t}
-	s.conns.add(c)
+	s.come(c)
 	return opening{conn: c, id: k.id, stateful: k.stateful, early: k.early}
 }
 
@@ -239,7 +288,9 @@ func (r *registry) remove(c *connection) {
 	s := r.shard(c.token)
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.conns.remove(c)
+	if !s.arrived(c) {
+		s.index(c.mode.endpoint).remove(c)
+	}
 }
 
 // change gives a connection another mode of the same endpoint and transport. On its loop, which alone may look at the mode without mu.
@@ -294,7 +345,10 @@ func (r *registry) size() int {
 	for i := range r.shards {
 		s := &r.shards[i]
 		s.mu.Lock()
-		n += s.conns.n + len(s.asking) + len(s.parked)
+		n += len(s.coming) + len(s.asking) + len(s.parked)
+		for j := range s.conns {
+			n += s.conns[j].n
+		}
 		s.mu.Unlock()
 	}
 	return n

@@ -8,6 +8,8 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"github.com/spokehub/spoke/hubrt"
 )
 
 func TestParkedConnectionsExpire(t *testing.T) {
@@ -57,7 +59,7 @@ func TestParkedConnectionsExpire(t *testing.T) {
 			t.Errorf("stats at the end %+v", st)
 		}
 		for i := range r.shards {
-			if r.shards[i].queue != nil || r.shards[i].parked != nil || r.shards[i].conns.slots != nil {
+			if r.shards[i].queue != nil || r.shards[i].parked != nil || r.shards[i].coming != nil {
 				t.Error("an empty shard keeps memory")
 			}
 		}
@@ -160,35 +162,93 @@ func TestOneRequestClaims(t *testing.T) {
 	}
 }
 
-// TestRegistryAtOnce: connections are looked up in one part while others come and go in all parts, whose numbers are of one roster.
+// TestRegistryAtOnce: connections are looked up in one part while others come and go in all parts, most of which have got their places.
 func TestRegistryAtOnce(t *testing.T) {
 	t.Parallel()
 	s, e := testSet(t, Config{}, Options{})
 	r := s.registry
+	var places listed
+	var mu sync.Mutex // for changes of places, as in a hub's roster only its loop makes them
+	for i := range r.shards {
+		r.shards[i].index(e).places = &places
+	}
 	var wg sync.WaitGroup
 	for range 4 {
 		wg.Go(func() {
-			var mine []*connection
+			type placed struct {
+				c      *connection
+				number uint32
+			}
+			var mine []placed
 			for i := range 4000 {
 				if i%1000 < 500 { // some pages of the roster come and go
-					mine = append(mine, r.add(e.mode(false, false)).conn)
+					c := placed{c: r.add(e.mode(false, false)).conn}
+					if has, known := r.find(e, c.c.token); !known || has != WebSockets {
+						t.Errorf("before it has its place: known %v, transport %v", known, has)
+					}
+					if i%10 > 0 {
+						mu.Lock()
+						c.number = places.roster.Add(c.c)
+						mu.Unlock()
+						r.begun(c.c, hubrt.Place(c.number))
+					}
+					mine = append(mine, c)
 					continue
 				}
 				c := mine[len(mine)-1]
 				mine = mine[:len(mine)-1]
-				if has, known := r.find(e, c.token); !known || has != WebSockets {
+				if has, known := r.find(e, c.c.token); !known || has != WebSockets {
 					t.Errorf("known %v, transport %v", known, has)
 				}
-				r.remove(c)
-				if _, known := r.find(e, c.token); known {
+				r.remove(c.c)
+				if c.number != 0 {
+					mu.Lock()
+					places.roster.Remove(c.number)
+					mu.Unlock()
+				}
+				if _, known := r.find(e, c.c.token); known {
 					t.Error("a connection is found after its end")
 				}
 			}
 		})
 	}
 	wg.Wait()
-	if n := r.size() + r.shards[0].conns.all.roster.Len(); n != 0 {
-		t.Errorf("%d connections and numbers are left", n)
+	if n := r.size() + places.roster.Len(); n != 0 {
+		t.Errorf("%d connections are left", n)
+	}
+}
+
+// TestBegunTooLate: a connection that has ended while it got its place is not put back.
+func TestBegunTooLate(t *testing.T) {
+	t.Parallel()
+	s, e := testSet(t, Config{}, Options{})
+	c := s.registry.add(e.mode(false, false)).conn
+	s.registry.remove(c)
+	s.registry.begun(c, 1)
+	if n := s.registry.size(); n != 0 {
+		t.Errorf("%d connections are left", n)
+	}
+}
+
+// TestOtherEndpoint: a token opens nothing on another endpoint, whether its connection has a place yet or not.
+func TestOtherEndpoint(t *testing.T) {
+	t.Parallel()
+	s, e := testSet(t, Config{}, Options{})
+	other, err := s.Map("/other", e.hub, Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := s.registry.add(e.mode(false, false)).conn
+	var places listed
+	s.registry.shard(c.token).index(e).places = &places
+	for _, step := range []string{"coming", "begun"} {
+		if _, known := s.registry.find(other, c.token); known {
+			t.Errorf("%s: found on another endpoint", step)
+		}
+		if _, known := s.registry.find(e, c.token); !known {
+			t.Errorf("%s: not found", step)
+		}
+		s.registry.begun(c, hubrt.Place(places.roster.Add(c)))
 	}
 }
 

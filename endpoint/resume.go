@@ -107,10 +107,9 @@ func (c *connection) lost(link hubrt.Link, r engine.CloseReason, graceful bool, 
 	switch r {
 	case engine.PeerClosed, engine.PeerReset, engine.IOError, engine.SendTimeout, engine.WebSocketTimeout:
 		if !graceful {
-			if !c.hub.Lost(r, err) {
-				c.Dropped()
+			if c.hub.Lost(r) {
+				return
 			}
-			return
 		}
 	}
 	c.Dropped()

@@ -115,6 +115,7 @@ func (o opening) open(ec *engine.Conn, user *auth.Identity, p hubrt.Peer) engine
 	}
 	c.socket.Begin(ec, &e.opt.WebSocket)
 	c.hub.Begin(e.hub, c, p)
+	e.set.registry.begun(c, c.hub.Place())
 	return c
 }
 

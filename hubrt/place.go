@@ -2,10 +2,10 @@ package hubrt
 
 import "math/bits"
 
-// place names a connection of a hub in four bytes: its loop in the upper bits, its number in that loop's roster in the lower. The tables that find
-// connections hold places instead of pointers (package roster says why). A place is good as long as its connection is
-// on the roster.
-type place uint32 // 0: none
+// Place names a connection of a hub in four bytes: its loop in the upper bits, its number in that loop's roster in the lower. The tables that find
+// connections hold places instead of pointers (package roster says why). A place is good until Conn.Closed: by then the connection must have left all
+// tables. 0: none.
+type Place uint32
 
 // makeShards makes a shard for each loop.
 func (h *Hub) makeShards(n int) {
@@ -19,13 +19,16 @@ func (h *Hub) makeShards(n int) {
 	}
 }
 
-// place is c's. Any goroutine.
-func (c *Conn) place() place {
-	return place(uint64(c.shard.index)<<c.shard.hub.numberBits | uint64(c.number))
+// Place is the connection's, from Begin on; 0 for one that is refused as there is no place left. Any goroutine, once the connection can be found by others.
+func (c *Conn) Place() Place {
+	if c.number == 0 {
+		return 0
+	}
+	return Place(uint64(c.shard.index)<<c.shard.hub.numberBits | uint64(c.number))
 }
 
-// at is the connection of a place, for who holds the lock of the table that the place is in; nil for 0.
-func (h *Hub) at(p place) *Conn {
+// At is the connection of a place, for who holds the lock of the table that the place is in; nil for 0.
+func (h *Hub) At(p Place) *Conn {
 	if p == 0 {
 		return nil
 	}

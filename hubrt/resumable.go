@@ -9,7 +9,7 @@ import (
 
 // Keeper is who opened a connection whose client has asked for stateful reconnect.
 type Keeper interface {
-	// Dropped says that the connection has ended while it had no transport, so nobody may come back to it any more. On its loop.
+	// Dropped says that the connection ends while it has no transport, so nobody may come back to it any more. On its loop.
 	Dropped()
 }
 
@@ -242,9 +242,8 @@ func (r *resumable) Fail(err error) {
 
 // drop ends a connection that is away.
 func (r *resumable) drop(reason engine.CloseReason, err error) {
-	keeper := r.keeper
+	r.keeper.Dropped() // first: it may have the connection's place
 	r.conn.Closed(reason, err)
-	keeper.Dropped()
 }
 
 // dropKept lets go of what is kept for a client that cannot come back any more.

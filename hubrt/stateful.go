@@ -69,12 +69,11 @@ func (c *Conn) acknowledge(now uint32) {
 }
 
 // Lost is Closed for a transport that has gone without a word from the client. It reports whether the connection goes on without one, for Options.DisconnectTimeout or until
-// Resume; otherwise it has ended as with Closed. Loop only.
-func (c *Conn) Lost(reason engine.CloseReason, err error) (kept bool) {
+// Resume; otherwise nothing has happened, and what is due is Closed. Loop only.
+func (c *Conn) Lost(reason engine.CloseReason) (kept bool) {
 	r := c.resumable()
 	rt := c.hub().rt
 	if r == nil || !r.agreed || c.state != stateOpen || c.flags&(flagLeaving|flagDraining) != 0 || c.gone.Load() || rt.draining.Load() || rt.overStateful() {
-		c.Closed(reason, err)
 		return false
 	}
 	r.link = nil

@@ -22,7 +22,9 @@ func (l *cable) OnClose(_ *engine.Conn, r engine.CloseReason, err error) {
 	switch {
 	case !l.hub.Carries(l):
 	case r == engine.PeerClosed || r == engine.PeerReset:
-		l.hub.Lost(r, err)
+		if !l.hub.Lost(r) {
+			l.hub.Closed(r, err)
+		}
 	default:
 		l.hub.Closed(r, err)
 	}

@@ -5,7 +5,7 @@ import "math/bits"
 // table finds connections by a key that they hold themselves: it is nothing but places, 6 bytes a connection on average, where a map, which
 // holds the keys too and is half empty, takes 28 to 56. Open addressing with linear probing. The zero value is empty.
 type table[K any, S keying[K]] struct {
-	slots []place // between n and 8/5 n
+	slots []Place // between n and 8/5 n
 	n     int
 }
 
@@ -36,7 +36,7 @@ func (t *table[K, S]) next(i int) int {
 func (t *table[K, S]) seek(h *Hub, k K) int {
 	var s S
 	i := t.home(k)
-	for p := t.slots[i]; p != 0 && !s.same(s.of(h.at(p)), k); p = t.slots[i] {
+	for p := t.slots[i]; p != 0 && !s.same(s.of(h.At(p)), k); p = t.slots[i] {
 		i = t.next(i)
 	}
 	return i
@@ -47,7 +47,7 @@ func (t *table[K, S]) find(h *Hub, k K) *Conn {
 	if t.n == 0 {
 		return nil
 	}
-	return h.at(t.slots[t.seek(h, k)])
+	return h.At(t.slots[t.seek(h, k)])
 }
 
 // put makes c the connection of its key.
@@ -61,7 +61,7 @@ func (t *table[K, S]) put(c *Conn) {
 	if t.slots[i] == 0 {
 		t.n++
 	}
-	t.slots[i] = c.place()
+	t.slots[i] = c.Place()
 }
 
 // remove takes c out, unless another connection has its key.
@@ -72,12 +72,12 @@ func (t *table[K, S]) remove(c *Conn) {
 	var s S
 	h := c.shard.hub
 	free := t.seek(h, s.of(c))
-	if t.slots[free] != c.place() {
+	if t.slots[free] != c.Place() {
 		return
 	}
 	// Whoever stands behind the hole and could not be found across it moves into it, which makes a new hole.
 	for i := t.next(free); t.slots[i] != 0; i = t.next(i) {
-		if t.steps(t.home(s.of(h.at(t.slots[i]))), i) >= t.steps(free, i) {
+		if t.steps(t.home(s.of(h.At(t.slots[i]))), i) >= t.steps(free, i) {
 			t.slots[free] = t.slots[i]
 			free = i
 		}
@@ -102,10 +102,10 @@ func (t *table[K, S]) steps(from, to int) int {
 func (t *table[K, S]) resize(h *Hub, n int) {
 	var s S
 	old := t.slots
-	t.slots = make([]place, n)
+	t.slots = make([]Place, n)
 	for _, p := range old {
 		if p != 0 {
-			t.slots[t.seek(h, s.of(h.at(p)))] = p
+			t.slots[t.seek(h, s.of(h.At(p)))] = p
 		}
 	}
 }
