@@ -16,14 +16,15 @@ import (
 
 // Long is a hub whose answers are much longer than the questions.
 type Long struct {
-	ByWorker func(n int) string `spoke:"ByWorker"`
-	Inline   func(n int) string `spoke:"Inline,inline"`
+	ByWorker func(n int) string    `spoke:"ByWorker"`
+	Inline   func(n int) string    `spoke:"Inline,inline"`
+	Echo     func(s string) string `spoke:"Echo"`
 }
 
 func long(n int) string { return strings.Repeat("x", n) }
 
 func mapLong(s *spoke.Server) *spoke.Hub {
-	hub, err := s.MapHub("/h", Long{long, long})
+	hub, err := s.MapHub("/h", Long{long, long, func(s string) string { return s }})
 	if err != nil {
 		panic(err)
 	}
@@ -158,6 +159,52 @@ func TestManyLongRepliesToRequests(t *testing.T) {
 					}
 				}
 			}
+		}
+	})
+}
+
+// TestPollBehindPosts: a client that makes five requests at a time, first come first served, as the Java client does, sends so much at once that its poll is behind its POSTs.
+func TestPollBehindPosts(t *testing.T) {
+	onEachServer(t, mapLong, func(t *testing.T, _ *spoke.Hub, url string, client, _ *http.Client) {
+		few := client.Transport.(*http.Transport).Clone()
+		if few.MaxConnsPerHost = 5; few.ForceAttemptHTTP2 {
+			return // requests do not wait for one another
+		}
+		defer few.CloseIdleConnections()
+		client = &http.Client{Transport: few}
+		ctx, cancel := context.WithTimeout(t.Context(), hubtest.Timeout)
+		defer cancel()
+		r, err := openRequests(t, url, client, client)
+		if err == nil {
+			_, err = r.poll(ctx, client)
+		}
+		if err == nil {
+			err = r.post(shakeHands)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		const calls = 40 // 800 kB, of which so much may be with the server as answers of a megabyte may
+		posted := make(chan error, calls)
+		for i := range calls {
+			go func() {
+				posted <- r.post(fmt.Sprintf("{\"type\":1,\"invocationId\":\"%d\",\"target\":\"Echo\",\"arguments\":[%q]}\x1e", i, long(20_000)))
+			}()
+		}
+		for n := 0; n < calls; {
+			records, err := r.poll(ctx, client)
+			if err != nil {
+				t.Fatalf("after %d answers: %v", n, err)
+			}
+			n += strings.Count(records, `"type":3`)
+		}
+		for range calls {
+			if err := <-posted; err != nil {
+				t.Error(err)
+			}
+		}
+		if err := r.delete(); err != nil {
+			t.Error(err)
 		}
 	})
 }

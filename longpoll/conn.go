@@ -19,6 +19,7 @@ type conn struct {
 
 	posts  []*Post // in turn; the first one has it
 	held   func(ok bool)
+	ahead  int // bytes that the hub was given though it wanted no more
 	paused bool
 	closed bool
 }
@@ -50,7 +51,7 @@ func (c *conn) PauseRead() { c.paused = true }
 
 // ResumeRead goes on.
 func (c *conn) ResumeRead() {
-	c.paused = false
+	c.paused, c.ahead = false, 0
 	if held := c.held; held != nil {
 		c.held = nil
 		held(true)
@@ -104,9 +105,29 @@ func (c *conn) Withdraw(p *Post) {
 	}
 }
 
+// pressed reports whether the hub gets more though it wants no more: several POSTs wait and no poll does, so perhaps they keep the poll away that would make room. (The Java client makes
+// five requests at a time, in the order in which it has thought of them.) One POST may always be kept waiting; the others are taken, up to Limits.OwnedMax bytes.
+func (c *conn) pressed() bool {
+	p, polled := c.timed.(*Polled)
+	if !polled || !c.paused || p.waits() || c.ahead >= c.limits.OwnedMax {
+		return false
+	}
+	return len(c.posts) > 1 || len(c.posts) == 1 && c.held != nil && c.posts[0].has
+}
+
 // deliver gives the hub what it may have.
 func (c *conn) deliver() {
-	for len(c.posts) > 0 && !c.paused && !c.closed && c.held == nil {
+	for len(c.posts) > 0 && !c.closed {
+		if c.paused || c.held != nil {
+			if !c.pressed() {
+				return
+			}
+			if held := c.held; held != nil {
+				c.held = nil
+				held(true)
+				continue
+			}
+		}
 		p := c.posts[0]
 		if !p.has {
 			return // its next piece is on its way
@@ -121,6 +142,9 @@ func (c *conn) deliver() {
 			p.in = false
 		}
 		c.held = taken
+		if c.paused {
+			c.ahead += len(piece)
+		}
 		if len(piece) > 0 {
 			c.recv.OnPayload(piece)
 		}
@@ -128,7 +152,7 @@ func (c *conn) deliver() {
 			return // it has been paused and resumed, or closed, meanwhile
 		}
 		if c.paused && !c.closed {
-			return
+			continue
 		}
 		c.held = nil
 		taken(true)

@@ -164,7 +164,7 @@ func (p *Polled) flush() {
 	frames := p.out
 	p.out, p.bytes, p.owned = nil, 0, 0
 	p.answer(Answer{Status: 200, Data: true, Frames: frames})
-	if p.ended && (p.deleted || p.reason == engine.Shutdown) { // a server that stops waits for no more polls
+	if p.ended && p.deleted {
 		p.close(p.reason, p.cause)
 		return
 	}
@@ -217,8 +217,12 @@ func (p *Polled) finish() {
 	}
 }
 
-// linger is how many seconds a client has for the poll that tells it of the end, once it has all that was said.
-const linger = 5
+// linger is how many seconds a client has for the poll that tells it of the end, once it has all that was said. A server that stops gives it stopLinger: most clients have believed the Close
+// and send a DELETE; but one that polls first, as the Java client does, would find nobody there, and take that for the end of its calls.
+const (
+	linger     = 5
+	stopLinger = 1
+)
 
 // due looks at the times. That of a client that is away begins when it has its answer, which may take long if it is large.
 func (p *Polled) due(now uint32) {
@@ -234,7 +238,8 @@ func (p *Polled) due(now uint32) {
 		if now-p.changed > p.poll {
 			p.answer(Answer{Status: 200})
 		}
-	case now-p.changed > p.gap || p.ended && (p.bytes == 0 || p.reason == engine.Shutdown) && now-p.changed > linger:
+	case now-p.changed > p.gap || p.ended && (p.bytes == 0 || p.reason == engine.Shutdown) && now-p.changed > linger ||
+		p.ended && p.bytes == 0 && p.reason == engine.Shutdown && now-p.changed > stopLinger:
 		if p.ended {
 			p.close(p.reason, p.cause)
 		} else {
