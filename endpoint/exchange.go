@@ -173,7 +173,7 @@ type sending struct {
 func (s *sending) offer(p []byte, last bool) {
 	offer := func() {
 		if !s.q.carrier.Offer(s.post, p, last, func(ok bool) { s.taken(ok, last) }) {
-			s.answer(func() { crowded.to(s.x) })
+			s.answer(func() { postsFull.to(s.x) })
 		}
 	}
 	if !s.q.here(s.loop, offer) {

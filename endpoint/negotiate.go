@@ -21,8 +21,8 @@ func (e *Endpoint) negotiate(r *http.Request) response {
 	if fault != "" {
 		return response{http.StatusOK, headerJSON, `{"error":"` + fault + `"}`}
 	}
-	if e.crowded() {
-		return overrun
+	if e.full() {
+		return departedFull
 	}
 	stateful := asksStateful(query) && e.hub != nil && e.hub.OffersStateful()
 	k, err := e.set.registry.park(e, version == 0, stateful)

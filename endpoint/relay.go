@@ -183,7 +183,7 @@ func (e *Endpoint) relayBody(w http.ResponseWriter, r *http.Request, v verdict, 
 					result <- vanished
 				}
 			}) {
-				result <- crowded
+				result <- postsFull
 			}
 		}) {
 			stopping.write(w)

@@ -54,16 +54,16 @@ func (r response) head(w http.ResponseWriter, length int) {
 
 // The answers of the transports that are made of requests (wire contract, sections 6 and 7).
 var (
-	accepted   = text(http.StatusAccepted, "")
-	taken      = text(http.StatusOK, "")
-	vanished   = text(http.StatusNotFound, "")
-	conflict   = text(http.StatusConflict, "")
-	crowded    = response{http.StatusServiceUnavailable, headerRetry, "too many requests of this connection wait to be read"}
-	tooEarly   = text(http.StatusRequestEntityTooLarge, "too much was sent before the connection has a transport: at most 65,536 bytes of one client may be, and 64 MiB of all")
-	overrun    = response{http.StatusServiceUnavailable, headerRetry, "too many connections that have ended wait for their disconnected event"}
-	stopping   = response{http.StatusServiceUnavailable, headerRetry, "the server is stopping"}
-	broken     = text(http.StatusBadRequest, "")
-	headerData = http.Header{
+	accepted     = text(http.StatusAccepted, "")
+	taken        = text(http.StatusOK, "")
+	vanished     = text(http.StatusNotFound, "")
+	conflict     = text(http.StatusConflict, "")
+	postsFull    = response{http.StatusServiceUnavailable, headerRetry, "too many requests of this connection wait to be read"}
+	tooEarly     = text(http.StatusRequestEntityTooLarge, "too much was sent before the connection has a transport: at most 65,536 bytes of one client may be, and 64 MiB of all")
+	departedFull = response{http.StatusServiceUnavailable, headerRetry, "too many connections that have ended wait for their disconnected event"}
+	stopping     = response{http.StatusServiceUnavailable, headerRetry, "the server is stopping"}
+	broken       = text(http.StatusBadRequest, "")
+	headerData   = http.Header{
 		"Content-Type":  {"application/octet-stream"},
 		"Cache-Control": headerPoll["Cache-Control"],
 		"Pragma":        headerPoll["Pragma"],

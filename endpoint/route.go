@@ -101,8 +101,8 @@ func (e *Endpoint) requestToken(r *http.Request) (t token, given bool) {
 	return t, true
 }
 
-// crowded says that no more connections may come in now, and counts that.
-func (e *Endpoint) crowded() bool {
+// full says that no more connections may come in now, and counts that.
+func (e *Endpoint) full() bool {
 	if e.hub == nil || !e.hub.Crowded() {
 		return false
 	}
@@ -122,8 +122,8 @@ func (e *Endpoint) upgrade(t token, given bool, user *auth.Identity) (response, 
 	switch {
 	case e.opt.Transports&WebSockets == 0:
 		return text(http.StatusNotFound, textDisabled(WebSockets)), opening{}
-	case has == 0 && e.crowded():
-		return overrun, opening{}
+	case has == 0 && e.full():
+		return departedFull, opening{}
 	case !given: // without negotiate (wire contract, section 2.3)
 		return response{}, e.set.registry.add(e.mode(false, false))
 	case has != 0 && has != WebSockets:
@@ -150,8 +150,8 @@ func (e *Endpoint) attach(t token, given bool, want Transports, header http.Head
 		return refuse(http.StatusNotFound, textDisabled(want))
 	case has != 0 && has != want:
 		return refuse(http.StatusBadRequest, textChange)
-	case has == 0 && e.crowded():
-		return answer(overrun)
+	case has == 0 && e.full():
+		return answer(departedFull)
 	case has == ServerSentEvents:
 		return refuse(http.StatusConflict, "")
 	case want == ServerSentEvents:
