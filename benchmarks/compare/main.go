@@ -90,7 +90,7 @@ func parseOptions(args []string, usage io.Writer) (*options, error) {
 	fs := flag.NewFlagSet("compare", flag.ContinueOnError)
 	fs.SetOutput(io.Discard)
 	fs.IntVar(&o.rounds, "rounds", 3, "how often each server is measured for each figure")
-	fs.DurationVar(&o.duration, "duration", 2*time.Second, "length of one measurement, after a second of warm-up")
+	fs.DurationVar(&o.duration, "duration", 1500*time.Millisecond, "length of one measurement, after a second of warm-up, or the time of 20 messages to each of many receivers")
 	fs.DurationVar(&o.hold, "hold", 30*time.Second, "how long idle connections are held while the CPU time is taken")
 	fs.BoolVar(&o.quick, "quick", false, "one short round with few connections: shows that everything runs; its figures mean nothing")
 	fs.Var(&o.only, "only", "`figures` to measure, separated by commas (default: all): "+strings.Join(experimentNames(), ", "))
