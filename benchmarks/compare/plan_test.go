@@ -62,7 +62,7 @@ func TestForecast(t *testing.T) {
 	cells := b.plan()
 	guess := &forecast{b: b, took: map[string]time.Duration{}}
 	first := guess.left(cells)
-	if first != 6*(1000*time.Second/rampRate+time.Second+2*time.Second+overhead) {
+	if first != 6*(1000*time.Second/rampRate+time.Second+b.opts.duration+overhead) {
 		t.Errorf("six runs take %v", first)
 	}
 	guess.took["echo limit"] = time.Minute
