@@ -8,7 +8,6 @@ import (
 	"net/http"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/spokehub/spoke"
 	"github.com/spokehub/spoke/internal/hubtest"
@@ -82,12 +81,12 @@ func TestManyLongReplies(t *testing.T) {
 				t.Parallel()
 				cfg := spoke.Config{}
 				cfg.Engine.Backend = backend
-				_, addr := start(t, cfg, func(s *spoke.Server) { mapLong(s) })
+				s, addr := start(t, cfg, func(s *spoke.Server) { mapLong(s) })
 				c := dial(t, addr, "/h")
 				if err := c.Write(strings.TrimSuffix(ask(method, 0, longCalls), "\x1e")); err != nil {
 					t.Fatal(err)
 				}
-				time.Sleep(200 * time.Millisecond) // the more is answered, the worse; that nothing is, yet, would do no harm to the test
+				waitFor(t, "calls that wait for room", func() bool { st := s.Stats().Hubs; return st.CallsWaiting > 0 && st.CallsRunning == 0 })
 				for i := range longCalls {
 					m, err := c.Next()
 					if err != nil {
@@ -127,16 +126,18 @@ func TestManyLongRepliesToRequests(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
+				const each = 50
+				if err := r.post(ask(method, 0, each)); err != nil { // answered at once, as so much may wait
+					t.Fatal(err)
+				}
 				posted := make(chan error, 1)
 				go func() {
 					var err error
-					const each = 50
-					for i := 0; i < longCalls && err == nil; i += each {
+					for i := each; i < longCalls && err == nil; i += each {
 						err = r.post(ask(method, i, i+each))
 					}
 					posted <- err
 				}()
-				time.Sleep(100 * time.Millisecond) // as above
 				answers := longAnswers{t: t}
 				for all := false; !all; {
 					var records string
