@@ -238,14 +238,23 @@ func (p *Polled) due(now uint32) {
 		if now-p.changed > p.poll {
 			p.answer(Answer{Status: 200})
 		}
-	case now-p.changed > p.gap || p.ended && (p.bytes == 0 || p.reason == engine.Shutdown) && now-p.changed > linger ||
-		p.ended && p.bytes == 0 && p.reason == engine.Shutdown && now-p.changed > stopLinger:
-		if p.ended {
-			p.close(p.reason, p.cause)
-		} else {
-			p.close(engine.KeepAliveTimeout, nil)
-		}
+	case now-p.changed <= p.patience():
+	case p.ended:
+		p.close(p.reason, p.cause)
+	default:
+		p.close(engine.KeepAliveTimeout, nil)
 	}
+}
+
+// patience is how many seconds the client may be away now.
+func (p *Polled) patience() uint32 {
+	switch told, stops := p.ended && p.bytes == 0, p.ended && p.reason == engine.Shutdown; {
+	case told && stops:
+		return min(p.gap, stopLinger)
+	case told || stops:
+		return min(p.gap, linger)
+	}
+	return p.gap
 }
 
 // close ends the connection at once.
