@@ -164,10 +164,13 @@ func (c *Conn) throttle() {
 	if c.state > stateOpen || c.is(flagBusy) {
 		return
 	}
-	limit := c.inputLimit()
+	limit := c.hub().opt.InputBuffer
 	bytes := c.box.bytes()
 	if c.box.input() && !c.reading() {
 		bytes += len(c.box.in.b)
+	}
+	if bytes > limit/2 {
+		limit = c.inputLimit()
 	}
 	wait := flagRate | flagTurn | flagFull
 	if c.lively() != nil {
