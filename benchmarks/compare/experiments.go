@@ -246,7 +246,7 @@ func echoLoad(n, depth int, workers bool) func(*bench, *server) load {
 }
 
 // fanWarmUp is the time in which each of n receivers gets some 20 messages. The kernel acknowledges the first 16 or so of a connection at once, which costs the sender's processor 2 to
-// 3 µs each (Linux: TCP_MAX_QUICKACKS), unless the client happened to answer the upgrade within 40 ms: measured among them, a server had either 7 or 10 µs a delivery, by chance.
+// 3 µs each (Linux: TCP_MAX_QUICKACKS), as a rule: measured among them, a server had either 7 or 10 µs a delivery, by chance.
 func (b *bench) fanWarmUp(n int) time.Duration {
 	const messages, each = 20, 20 * time.Microsecond
 	return max(b.warmUp(), messages*time.Duration(n)*each)
