@@ -3,10 +3,12 @@ package hubrt
 import (
 	"context"
 	"fmt"
+	"iter"
 	"strings"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"github.com/spokehub/spoke/hubrt/method"
 )
@@ -75,29 +77,143 @@ func TestAnswersThatAreNotRead(t *testing.T) {
 	}
 }
 
+// TestOtherAnswersThatAreNotRead: what is answered without a worker, refusals and calls with streams, waits for room as well: a client that does not read is slowed down, keeps
+// little memory, and is told everything when it reads.
+func TestOtherAnswersThatAreNotRead(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		name   string
+		n      int
+		record func(id string) string
+		held   int // calls that are not answered
+	}{
+		{"unknown methods", 20_000, func(id string) string { return call1(id, "Nope") }, 0},
+		{"plain methods called as streams", 20_000, func(id string) string { return stream4(id, "Long") }, 0},
+		{"too many streams", 20_000, func(id string) string { return stream4(id, "Forever") }, 100},
+		{"empty streams", 20_000, func(id string) string { return stream4(id, "Empty") }, 0},
+		{"closed channels", 2_000, func(id string) string { return stream4(id, "Closed") }, 0},
+		{"streams that are canceled", 10_000, func(id string) string { return stream4(id, "Forever") + "\x1e" + cancelCall(id) }, 0},
+		{"channels that are canceled", 1_000, func(id string) string { return stream4(id, "Deaf") + "\x1e" + cancelCall(id) }, 0},
+		{"uploads with long answers", 1_000, func(id string) string { return up1(id, "Take", []string{"u" + id}) + "\x1e" + end("u"+id) }, 0},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			bubble(t, rigConfig{loops: 1}, func(r *rig) {
+				h := r.hub(newTicker(), Options{})
+				handle(t, h, "Long", func() string { return longAnswer })
+				handle(t, h, "Empty", func() iter.Seq[int] { return streams{}.seq(0) })
+				handle(t, h, "Closed", func() <-chan int { return filled[int]() })
+				handle(t, h, "Forever", func(ctx context.Context) iter.Seq[int] { return func(func(int) bool) { <-ctx.Done() } })
+				handle(t, h, "Take", func(items iter.Seq[int]) string {
+					for range items {
+					}
+					return longAnswer
+				})
+				c := r.connect(h)
+				missing := map[string]bool{}
+				for i := range tt.n {
+					missing[fmt.Sprint(i)] = true
+				}
+				sent := make(chan error, 1)
+				go func() {
+					for i := range tt.n {
+						if _, err := c.nc.Write([]byte(tt.record(fmt.Sprint(i)) + "\x1e")); err != nil {
+							sent <- fmt.Errorf("call %d: %w", i, err)
+							return
+						}
+					}
+					sent <- nil
+				}()
+				synctest.Wait()
+				c.on(func(hc *Conn) {
+					out, in := c.link.conn.Buffered(), hc.box.bytes()
+					if out > 64<<10+replyWindow+2*len(longAnswer) || in > hc.inputLimit()+2*callOverhead+minBuffer {
+						t.Errorf("%d bytes wait to go out, %d wait of calls", out, in)
+					}
+					if l := hc.lively(); l != nil && l.under() > 100 {
+						t.Errorf("%d streams are under way", l.under())
+					}
+				})
+				for len(missing) > tt.held {
+					rec, ok := c.read()
+					if !ok {
+						t.Fatalf("%.200s; %d are not answered", rec, len(missing))
+					}
+					var id string
+					if _, err := fmt.Sscanf(rec, `{"type":3,"invocationId":%q`, &id); err != nil {
+						if !strings.HasPrefix(rec, `{"type":6`) && !strings.HasPrefix(rec, `{"type":2`) {
+							t.Fatalf("%.200s", rec)
+						}
+						continue
+					}
+					if !missing[id] {
+						t.Fatalf("call %s is answered twice, or was never made: %.200s", id, rec)
+					}
+					delete(missing, id)
+				}
+				if err := <-sent; err != nil {
+					t.Error(err)
+				}
+				time.Sleep(lingerTime + time.Second)
+				c.on(func(hc *Conn) {
+					if hc.box != nil && tt.held == 0 {
+						t.Errorf("%+v is left", hc.box)
+					}
+				})
+				c.leave()
+				synctest.Wait()
+				checkEmpty(t, h)
+			})
+		})
+	}
+}
+
 // TestAnswersThatAreNotAcknowledged: with stateful reconnect a client that reads, and acknowledges now and then, is told everything, however long it is.
 func TestAnswersThatAreNotAcknowledged(t *testing.T) {
 	t.Parallel()
-	bubble(t, rigConfig{loops: 1}, func(r *rig) {
-		h := r.hub(nil, resumes)
-		handle(t, h, "Long", func() string { return longAnswer })
-		s := r.connectStateful(h)
-		const n = 200 // four times StatefulMax
-		for i := range n {
-			s.send(call1(fmt.Sprint(i), "Long"))
-		}
-		for i := range n {
-			rec, ok := s.read()
-			for ok && strings.HasPrefix(rec, `{"type":`) && !strings.HasPrefix(rec, `{"type":3`) {
-				rec, ok = s.read()
-			}
-			if !strings.HasPrefix(rec, fmt.Sprintf(`{"type":3,"invocationId":"%d",`, i)) {
-				t.Fatalf("answer %d is %.60s", i, rec)
-			}
-			s.send(ack(i + 1))
-		}
-		s.end()
-	})
+	for _, uploads := range []bool{false, true} {
+		t.Run(fmt.Sprintf("uploads %v", uploads), func(t *testing.T) {
+			t.Parallel()
+			bubble(t, rigConfig{loops: 1}, func(r *rig) {
+				h := r.hub(nil, resumes)
+				handle(t, h, "Long", func() string { return longAnswer })
+				handle(t, h, "Take", func(items iter.Seq[int]) string {
+					for range items {
+					}
+					return longAnswer
+				})
+				s := r.connectStateful(h)
+				n := 200 // four times StatefulMax
+				if uploads {
+					n = 100 // MaxStreams
+				}
+				missing := map[string]bool{}
+				for i := range n {
+					id := fmt.Sprint(i)
+					missing[id] = true
+					if uploads {
+						s.send(up1(id, "Take", []string{"u" + id}), end("u"+id))
+					} else {
+						s.send(call1(id, "Long"))
+					}
+				}
+				for i := range n {
+					rec, ok := s.read()
+					for ok && strings.HasPrefix(rec, `{"type":`) && !strings.HasPrefix(rec, `{"type":3`) {
+						rec, ok = s.read()
+					}
+					var id string
+					_, err := fmt.Sscanf(rec, `{"type":3,"invocationId":%q,"result":`, &id)
+					if err != nil || !missing[id] || !uploads && id != fmt.Sprint(i) {
+						t.Fatalf("answer %d is %.60s", i, rec)
+					}
+					delete(missing, id)
+					s.send(ack(i + 1))
+				}
+				s.end()
+			})
+		})
+	}
 }
 
 // TestAnswersNobodyTakes: a client that goes, or is cut off, while its calls wait leaves nothing behind.

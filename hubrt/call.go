@@ -27,8 +27,8 @@ const (
 type call struct {
 	next   *call // the one behind it, in the mailbox or in its job; constant once handed over
 	conn   *Conn
-	method *method.Method[*Context]
-	in     *buffer // the invocation id, then the raw arguments
+	method *method.Method[*Context] // nil: it has been refused, and out is the answer
+	in     *buffer                  // the invocation id, then the raw arguments
 	idLen  int
 	nargs  int
 	size   uint32 // what it counts for in mailbox.waitBytes
@@ -202,9 +202,22 @@ func (c *Conn) refuseCall(m *codec.Message, name, text string, err error, level 
 	s := c.shard
 	s.local.counters.callsFailed.Add(1)
 	s.hub.logCall(c.context(), name, err, level)
-	if len(m.ID) > 0 && c.state == stateOpen {
+	switch {
+	case len(m.ID) == 0 || c.state != stateOpen:
+	case c.answerable() || c.streamOf(m.ID) != nil: // what is told of an id that is in use (row J) must not come behind the end of its stream
 		c.write(c.protocol().AppendError(s.local.scratch(), string(m.ID), text))
+	default:
+		c.enqueue(c.newRefusal(m, text))
 	}
+}
+
+// newRefusal is a call of which nothing is left but its answer. It waits among the calls until there is room for that: see answerable.
+func (c *Conn) newRefusal(m *codec.Message, text string) *call {
+	k := calls.Get().(*call)
+	out := getBuffer(minBuffer)
+	out.b = c.protocol().AppendError(out.b, string(m.ID), text)
+	*k = call{conn: c, out: out, size: uint32(cap(out.b) + callOverhead)}
+	return k
 }
 
 // callInline runs a call on the loop.
@@ -255,8 +268,8 @@ func (k *call) work(args *method.Args) {
 	if k.cancel != nil {
 		defer k.cancel(nil)
 	}
-	if c.gone.Load() {
-		return
+	if k.out != nil || c.gone.Load() {
+		return // it has been refused, or nobody waits for it
 	}
 	out := getBuffer(minBuffer)
 	b, err, fatal := h.perform(c, k.ctx, k.method, k.id(), k.args(), k.nargs, args, out.b, &c.shard.local.counters)

@@ -16,6 +16,8 @@ type running struct {
 	calls   map[string]cancelable   // others, by id. A client that uses an id twice at a time can cancel the last one
 	slots   int                     // what counts for Options.MaxStreams
 	flow    *flow                   // of the streams to the client; nil: there has been none
+
+	unanswered ring[*streaming] // of all: have ended, and their answers wait for room on the way out
 }
 
 // cancelable is a call that the client can cancel.
@@ -48,13 +50,24 @@ func (r *running) drop(*Conn) {
 	for s := range r.all {
 		s.endUploads(errConnectionClosed)
 	}
+	for s, ok := r.unanswered.pop(); ok; s, ok = r.unanswered.pop() {
+		s.out.free()
+		s.out = nil
+	}
 	*r = running{}
 }
 
-// drained lets the streams go on that have waited for room on the way out.
-func (r *running) drained(*Conn) {
-	if r.flow != nil {
-		r.flow.room()
+// drained lets those go on that have waited for room on the way out: answers, then streams.
+func (r *running) drained(c *Conn) {
+	for c.link != nil && c.link.Room() {
+		s, ok := r.unanswered.pop()
+		if !ok {
+			if r.flow != nil {
+				r.flow.room()
+			}
+			return
+		}
+		s.conclude()
 	}
 }
 
@@ -112,13 +125,21 @@ func (c *Conn) streaming() bool {
 	return l != nil && len(l.running.all) > 0
 }
 
+// streamOf is the stream to the client with that id; nil: there is none.
+func (c *Conn) streamOf(id []byte) *streaming {
+	if l := c.lively(); l != nil {
+		return l.running.streams[string(id)]
+	}
+	return nil
+}
+
 // cancel takes a CancelInvocation; an unknown id is ignored. A stream and a plain call may have the same id, as they have nothing to do with each other.
 func (c *Conn) cancel(m *codec.Message) {
 	l := c.lively()
 	if l == nil {
 		return
 	}
-	if s := l.running.streams[string(m.ID)]; s != nil {
+	if s := c.streamOf(m.ID); s != nil {
 		s.canceled(ErrCallCanceled)
 	}
 	if k := l.running.calls[string(m.ID)]; k != nil {
@@ -175,12 +196,12 @@ func (c *Conn) startStream(m *codec.Message, t *method.Method[*Context]) {
 	if t.Stream {
 		slots++
 	}
+	if t.Stream && c.streamOf(m.ID) != nil {
+		c.refuseKind(m, t, true)
+		return
+	}
 	under := 0
 	if l := c.lively(); l != nil {
-		if t.Stream && l.running.streams[string(m.ID)] != nil {
-			c.refuseKind(m, t, true)
-			return
-		}
 		under = l.under()
 	}
 	if under+slots > opt.MaxStreams {

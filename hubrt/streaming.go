@@ -277,8 +277,20 @@ func (s *streaming) emptyChannel(stream *method.Stream) {
 		slog.String("hub", h.name), slog.String("method", s.method.Name), slog.String("connection", s.conn.id.String()))
 }
 
-// Run brings the answer, behind the items, to the connection, on its loop.
+// Run brings the answer, behind the items, to the connection, on its loop. One for which there is no room on the way out waits, and its streams count for Options.MaxStreams until then: so a
+// client that asks faster than it takes the answers is slowed down, not cut off, as with plain calls.
 func (s *streaming) Run(*engine.Loop) {
+	c := s.conn
+	if l := c.lively(); l != nil && s.out != nil && c.state == stateOpen && !c.gone.Load() && !c.link.Room() {
+		l.running.unanswered.push(s)
+		return
+	}
+	s.conclude()
+	c.settle()
+}
+
+// conclude writes the answer and forgets the call. Loop only.
+func (s *streaming) conclude() {
 	c := s.conn
 	if l := c.lively(); l != nil {
 		l.running.remove(s)
@@ -299,7 +311,6 @@ func (s *streaming) Run(*engine.Loop) {
 	s.in.free()
 	s.out.free()
 	s.in, s.out = nil, nil
-	c.settle()
 }
 
 // lingered is a streaming as the task that says that its goroutine has ended.
@@ -307,7 +318,11 @@ type lingered streaming
 
 func (s *lingered) Run(*engine.Loop) {
 	c := s.conn
-	if l := c.lively(); l != nil {
+	switch l := c.lively(); {
+	case l == nil:
+	case s.out != nil:
+		s.linger = false // the answer waits still
+	default:
 		l.running.slots -= s.slots
 		c.idle()
 	}
