@@ -14,12 +14,15 @@ import (
 
 // Bind decodes one JSON value as .NET's serializer would (wire contract, section 10): integers have neither fraction nor exponent and must fit; text is Unicode, so half
 // of a surrogate pair fails; []byte is base64 and time.Time ISO 8601, in a string; null is nil, "" for a string, and fails for everything that has no nil. Slices
-// and pointers of these follow the same rules, and so do named types. any becomes nil, bool, float64, string, []any or map[string]any. What has an
+// and pointers of these follow the same rules, and so do named types. any becomes nil, bool, float64, string, []any or map[string]any. A Raw is the bytes. What has an
 // UnmarshalJSON or UnmarshalText of its own, structs, maps and arrays go through encoding/json, with its rules inside: names ignore case, unknown members are
 // skipped, null leaves a field as it is.
 //
 // Nothing in dst points into value afterwards. After an error its content is undefined. Errors say what was expected and what came, and repeat no more than a few bytes of it.
 func (jsonProtocol) Bind(value []byte, dst any) error {
+	if r, ok := dst.(*Raw); ok {
+		return r.UnmarshalJSON(value)
+	}
 	v, ok := wholeValue(value)
 	if !ok {
 		return errors.New("not one JSON value")
@@ -27,7 +30,7 @@ func (jsonProtocol) Bind(value []byte, dst any) error {
 	return bindValid(v, dst)
 }
 
-// bindValid binds a value that is known to be one. It is not empty.
+// bindValid binds a value that is known to be one, and no deeper than an argument. It is not empty.
 func bindValid(v []byte, dst any) (err error) {
 	switch p := dst.(type) {
 	case *string:
@@ -64,6 +67,8 @@ func bindValid(v []byte, dst any) (err error) {
 		*p, err = bindBytes(v)
 	case *time.Time:
 		*p, err = bindTime(v)
+	case *Raw:
+		*p = newRaw(v, false)
 	case *json.RawMessage:
 		*p = append(json.RawMessage(nil), v...)
 	case *any:
@@ -217,7 +222,8 @@ var (
 	jsonUnmarshaler = reflect.TypeFor[json.Unmarshaler]()
 	textUnmarshaler = reflect.TypeFor[encoding.TextUnmarshaler]()
 	timeType        = reflect.TypeFor[time.Time]()
-	rawType         = reflect.TypeFor[json.RawMessage]()
+	jsonRawType     = reflect.TypeFor[json.RawMessage]()
+	rawType         = reflect.TypeFor[Raw]()
 	bytesType       = reflect.TypeFor[[]byte]()
 	anyType         = reflect.TypeFor[any]()
 )
@@ -231,6 +237,10 @@ func bindReflected(v []byte, dst reflect.Value) error {
 		dst.Set(reflect.ValueOf(tm))
 		return err
 	case rawType:
+		r, err := innerRaw(v, false)
+		*dst.Addr().Interface().(*Raw) = r
+		return err
+	case jsonRawType:
 		dst.SetBytes(append([]byte(nil), v...))
 		return nil
 	case bytesType:

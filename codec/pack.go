@@ -7,7 +7,7 @@ import "math"
 // One Go type serves both protocols: a struct is a map of its members, named by their msgpack tags, or else by their json tags, or else as in Go; names have
 // regard to case. []byte is binary, time.Time the timestamp extension. Types with methods of github.com/vmihailenco/msgpack/v5 encode themselves by these; types with
 // MarshalJSON and UnmarshalJSON, Tree and json.RawMessage are translated to and from JSON (binary is base64 there, timestamps ISO 8601, other extensions {"type":…,"data":base64}); types with MarshalText and UnmarshalText are strings, also numbers
-// with names. Bind and AppendValue have the details.
+// with names. A Raw keeps the bytes as they came. Bind and AppendValue have the details.
 var MessagePack Protocol = messagePack{}
 
 type messagePack struct{}

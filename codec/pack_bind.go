@@ -16,10 +16,14 @@ import (
 // extension; text is never binary; nil is nil, "" for a string, and fails for everything that has no nil, except as a member of a struct, where it is the zero value. any becomes nil, bool, int64,
 // uint64 (beyond int64), float64, string, []byte, time.Time, Ext, []any, map[string]any, or map[any]any when a key is no string. Structs come from maps, or from arrays in the order of
 // their fields; names have regard to case, unknown members are skipped. json.RawMessage and what has an UnmarshalJSON
-// get the value's translation to JSON.
+// get the value's translation to JSON, a Raw the bytes.
 //
 // Nothing in dst points into value afterwards. After an error its content is undefined. Errors say what was expected and what came, and repeat no more than a few bytes of it.
-func (messagePack) Bind(value []byte, dst any) error {
+func (messagePack) Bind(value []byte, dst any) (err error) {
+	if r, ok := dst.(*Raw); ok {
+		*r, err = MessagePackRaw(value)
+		return err
+	}
 	if end := packEnd(value, 0, 0); end < 0 || end != len(value) {
 		return errNotPacked
 	}
@@ -31,7 +35,7 @@ var errNotPacked = errors.New("not one MessagePack value that nests at most 64 d
 // BindValid implements ValidBinder.
 func (messagePack) BindValid(value []byte, dst any) error { return bindPacked(value, dst) }
 
-// bindPacked binds a value that is known to be one.
+// bindPacked binds a value that is known to be one, and no deeper than an argument.
 func bindPacked(v []byte, dst any) (err error) {
 	h := readHead(v, 0)
 	switch p := dst.(type) {
@@ -69,6 +73,8 @@ func bindPacked(v []byte, dst any) (err error) {
 		*p, err = packedBytes(v, h)
 	case *time.Time:
 		*p, err = packedTime(v, h)
+	case *Raw:
+		*p = newRaw(v, true)
 	case *json.RawMessage:
 		*p, err = appendTranscodedJSON(nil, v)
 	case *any:

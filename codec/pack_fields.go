@@ -18,8 +18,9 @@ const (
 	formJSON             // MarshalJSON, UnmarshalJSON
 	formText             // MarshalText, UnmarshalText
 	formTime
-	formRaw    // json.RawMessage
-	formNumber // json.Number
+	formRaw     // Raw
+	formRawJSON // json.RawMessage
+	formNumber  // json.Number
 	formExt
 )
 
@@ -81,6 +82,8 @@ func fixedForm(t reflect.Type) packForm {
 		return formTime
 	case rawType:
 		return formRaw
+	case jsonRawType:
+		return formRawJSON
 	case numberType:
 		return formNumber
 	case extType:

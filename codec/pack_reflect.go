@@ -49,6 +49,8 @@ func packForms(dst []byte, v reflect.Value, form packForm, depth int) ([]byte, e
 	case formTime:
 		return appendTimestamp(dst, v.Interface().(time.Time)), nil
 	case formRaw:
+		return packRaw(dst, v.Interface().(Raw), depth)
+	case formRawJSON:
 		return packRawMessage(dst, v.Bytes(), depth)
 	case formExt:
 		x := v.Interface().(Ext)

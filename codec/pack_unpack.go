@@ -55,6 +55,10 @@ func unpackForm(v []byte, dst reflect.Value, form packForm) error {
 		dst.Set(reflect.ValueOf(t))
 		return err
 	case formRaw:
+		r, err := innerRaw(v, true)
+		*dst.Addr().Interface().(*Raw) = r
+		return err
+	case formRawJSON:
 		raw, err := appendTranscodedJSON(nil, v)
 		dst.SetBytes(raw)
 		return err
@@ -354,7 +358,7 @@ func (u *unpacker) member(dst reflect.Value, f *packField) error {
 	}
 	if h := readHead(u.b, u.i); h.kind == kindNil {
 		switch packTypeOf(dst.Type()).read {
-		case formLibrary, formJSON, formRaw: // they look at nil themselves
+		case formLibrary, formJSON, formRawJSON: // they look at nil themselves
 		default:
 			dst.SetZero()
 			u.i = h.end

@@ -171,6 +171,8 @@ func packDynamic(dst []byte, v any, depth int) ([]byte, error) {
 		return appendTimestamp(dst, v), nil
 	case Ext:
 		return appendExt(dst, v.Type, v.Data), nil
+	case Raw:
+		return packRaw(dst, v, depth)
 	case json.RawMessage:
 		return packRawMessage(dst, v, depth)
 	case []string:

@@ -9,7 +9,8 @@ import (
 	"strconv"
 )
 
-// Between the two encodings. A hub method that takes or returns json.RawMessage (or a codec.Tree, or a type with JSON methods) works for clients of both:
+// Between the two encodings. A hub method that takes or returns json.RawMessage (or a codec.Tree, or a type with JSON methods) works for clients of both, and so does
+// one with a Raw, which is translated only when it goes to a client of the other encoding:
 //
 //	MessagePack            JSON
 //	nil, bool, text        null, true or false, string

@@ -12,7 +12,7 @@ import (
 // whoever has it and may be kept; reading it is not safe for concurrent use.
 //
 // A tree is convenient, not cheap: up to about 200 bytes of memory for each element, so 32 KiB of nothing but small numbers
-// become some 7 MB. any costs a sixth of that, a struct less still, and json.RawMessage nothing but its bytes.
+// become some 7 MB. any costs a sixth of that, a struct less still, and Raw nothing but its bytes.
 type Tree struct{ *fastjson.Value }
 
 var errNotTree = errors.New("expected one JSON value in UTF-8 that nests at most 64 deep")

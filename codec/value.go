@@ -88,6 +88,8 @@ func appendDynamic(dst []byte, v any, depth int) ([]byte, error) {
 		return appendBytes(dst, v), nil
 	case time.Time:
 		return appendTime(dst, v)
+	case Raw:
+		return appendRaw(dst, v, depth)
 	case json.RawMessage:
 		return appendRawMessage(dst, v, depth)
 	case []string:
