@@ -49,6 +49,7 @@ type (
 	Identity      = auth.Identity
 	Authenticator = auth.Authenticator
 	Rates         = limits.Rates
+	Raw           = codec.Raw
 	Tree          = codec.Tree
 	Protocol      = codec.Protocol
 )

@@ -7,6 +7,7 @@ import (
 	"testing"
 	"unsafe"
 
+	"github.com/spokehub/spoke/codec"
 	"github.com/spokehub/spoke/hubrt/method"
 )
 
@@ -98,7 +99,8 @@ func TestCallsAllocateNothing(t *testing.T) {
 		for suffix, fn := range map[string]any{
 			"Add":     func(_ *Context, n int) (int, error) { return n + 1, nil },
 			"Nothing": func(*Context) {},
-			"Raw":     func(_ *Context, x json.RawMessage) (json.RawMessage, error) { return x, nil },
+			"Raw":     func(_ *Context, x codec.Raw) (codec.Raw, error) { return x, nil },
+			"JSON":    func(_ *Context, x json.RawMessage) (json.RawMessage, error) { return x, nil },
 		} {
 			if err := h.Handle(name+suffix, fn, opt); err != nil {
 				t.Fatal(err)
@@ -112,7 +114,8 @@ func TestCallsAllocateNothing(t *testing.T) {
 	}{
 		{"Add", "41", 0},
 		{"Nothing", "", 0},
-		{"Raw", `{"a":[1,2,3]}`, 2}, // the copy, and the check that what comes back is JSON
+		{"Raw", `{"a":[1,2,3]}`, 1},  // the copy
+		{"JSON", `{"a":[1,2,3]}`, 2}, // the copy, and the check that what comes back is JSON
 		{"Missing", "", -1},
 	} {
 		for _, kind := range []string{"Inline", "Worker"} {

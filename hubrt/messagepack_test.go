@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"math"
 	"slices"
 	"sync/atomic"
 	"testing"
@@ -76,6 +77,7 @@ func TestBothProtocols(t *testing.T) {
 		h := r.hub(nil, Options{})
 		handle(t, h, "Order", func(o order) order { o.Count++; return o })
 		handle(t, h, "Raw", func(raw json.RawMessage) json.RawMessage { return raw })
+		handle(t, h, "AsItCame", func(raw codec.Raw) codec.Raw { return raw })
 		handle(t, h, "RawList", func(list []json.RawMessage) []json.RawMessage { return list })
 		handle(t, h, "Tree", func(v codec.Tree) (codec.Tree, error) {
 			if v.GetInt("a", "0") != 1 {
@@ -106,6 +108,11 @@ func TestBothProtocols(t *testing.T) {
 		}
 		packed.callPacked("4", "Raw", []any{[]byte{1}, when, codec.Ext{Type: 5, Data: []byte{1}}})
 		packed.expectPacked(p.AppendResult(nil, "4", []any{"AQ==", "2000-01-01T00:00:00Z", json.RawMessage(`{"type":5,"data":"AQ=="}`)}))
+		mixed := []any{[]byte{1}, when, codec.Ext{Type: 5, Data: []byte{1}}, math.NaN(), uint64(math.MaxUint64)}
+		packed.callPacked("4", "AsItCame", mixed)
+		packed.expectPacked(p.AppendResult(nil, "4", mixed))
+		text.send(call1("2", "AsItCame", `{"a": [1,"\u0078", 1.0]}`))
+		text.expect(result("2", `{"a": [1,"\u0078", 1.0]}`))
 		packed.callPacked("5", "RawList", []any{1, []any{}})
 		packed.expectPacked(p.AppendResult(nil, "5", []any{1, []any{}}))
 

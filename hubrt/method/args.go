@@ -26,8 +26,8 @@ type slot struct {
 	int64 int64
 	float float64
 	bool  bool
-	raw   json.RawMessage
-	bytes []byte
+	raw   codec.Raw
+	bytes []byte // a json.RawMessage, too
 	any   any
 
 	cell any           // *T of the last cell argument in this slot
@@ -51,6 +51,7 @@ const (
 	inFloat
 	inBool
 	inRaw
+	inJSON
 	inBytes
 	inAny
 )
@@ -78,7 +79,8 @@ var scalarKinds = map[reflect.Type]kind{
 	reflect.TypeFor[int64]():           inInt64,
 	reflect.TypeFor[float64]():         inFloat,
 	reflect.TypeFor[bool]():            inBool,
-	reflect.TypeFor[json.RawMessage](): inRaw,
+	reflect.TypeFor[codec.Raw]():       inRaw,
+	reflect.TypeFor[json.RawMessage](): inJSON,
 	reflect.TypeFor[[]byte]():          inBytes,
 	reflect.TypeFor[any]():             inAny,
 }
@@ -165,6 +167,8 @@ func (q *param) bind(decode func(value []byte, dst any) error, value []byte, s *
 		return decode(value, &s.bool)
 	case inRaw:
 		return decode(value, &s.raw)
+	case inJSON:
+		return decode(value, (*json.RawMessage)(&s.bytes))
 	case inBytes:
 		return decode(value, &s.bytes)
 	case inAny:

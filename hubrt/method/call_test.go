@@ -93,8 +93,12 @@ func TestCall(t *testing.T) {
 		{"bools", func(b bool) bool { return !b }, "false", true, "bool:true"},
 		{"any", func(v any) any { return v }, "x", true, `value:"x"`},
 		{"any nil", func(string) (any, error) { return nil, nil }, "x", true, "value:null"},
-		{"raw", func(r json.RawMessage) (json.RawMessage, error) { return r, nil }, `{"a":1}`, true, `value:{"a":1}`},
-		{"raw nil", func() json.RawMessage { return nil }, "", true, "value:null"},
+		{"raw", func(r codec.Raw) (codec.Raw, error) { return r, nil }, `{"a":1}`, true, `value:{"a":1}`},
+		{"raw null", func() codec.Raw { return codec.Raw{} }, "", true, "value:null"},
+		{"raw among strings", func(_ *hubContext, a, b string, r codec.Raw) codec.Raw { return r }, "a|b|[1]", true, "value:[1]"},
+		{"raw by reflection", func(n int8, r codec.Raw) codec.Raw { return r }, "1|[1]", false, "value:[1]"},
+		{"JSON", func(r json.RawMessage) (json.RawMessage, error) { return r, nil }, `{"a":1}`, true, `value:{"a":1}`},
+		{"JSON nil", func() json.RawMessage { return nil }, "", true, "value:null"},
 		{"bytes", func(b []byte) []byte { return b }, "abc", true, `value:"YWJj"`},
 		{"named function", namedFunc(func(h *hubContext, s string) error { return nil }), "x", true, "nil"},
 		{"mixed", func(_ *hubContext, s string, a, b int) int { return len(s) + a*b }, "abc|2|3", true, "int:9"},
@@ -114,7 +118,7 @@ func TestCall(t *testing.T) {
 		{"bool by reflection", func(n int8) (bool, error) { return n == 1, nil }, "1", false, "bool:true"},
 		{"nothing by reflection", func(n int8) {}, "1", false, "nil"},
 		{"error nil by reflection", func(n int8) error { return nil }, "1", false, "nil"},
-		{"raw by reflection", func(n int8) json.RawMessage { return json.RawMessage("[1]") }, "1", false, "value:[1]"},
+		{"JSON by reflection", func(n int8) json.RawMessage { return json.RawMessage("[1]") }, "1", false, "value:[1]"},
 		{"struct", func(p point) point { return point{p.Y, p.X} }, `{"X":1,"Y":2}`, false, `value:{"X":2,"Y":1}`},
 		{"pointer", func(p *point) *point { p.X++; return p }, `{"X":1,"Y":2}`, false, `value:{"X":2,"Y":2}`},
 		{"nil pointer", func(p *point) *point { return p }, "null", false, "value:null"},
@@ -270,10 +274,14 @@ func TestCallNeedsBind(t *testing.T) {
 func TestResultAny(t *testing.T) {
 	t.Parallel()
 	p := &point{1, 2}
+	raw, err := codec.JSONRaw([]byte("1"))
+	if err != nil {
+		t.Fatal(err)
+	}
 	for _, want := range []any{
 		nil, "text", true, false, int(-1), int8(-1), int16(-1), int32(-1), int64(math.MinInt64),
 		uint(1), uint8(255), uint16(1), uint32(1), uint64(math.MaxUint64), float32(0.1), 0.1,
-		json.RawMessage("1"), []byte("x"), []string{"x"}, room("x"), point{1, 2}, p,
+		raw, codec.Raw{}, json.RawMessage("1"), []byte("x"), []string{"x"}, room("x"), point{1, 2}, p,
 	} {
 		fn := reflect.MakeFunc(reflect.FuncOf(nil, []reflect.Type{reflect.TypeFor[any]()}, false), func([]reflect.Value) []reflect.Value {
 			return []reflect.Value{reflect.ValueOf(&want).Elem()}
@@ -305,9 +313,9 @@ func TestResultAny(t *testing.T) {
 func TestAppendFails(t *testing.T) {
 	t.Parallel()
 	for name, r := range map[string]Result{
-		"float":        ofFloat(math.NaN()),
-		"value":        ofAny(math.Inf(1)),
-		"raw not JSON": ofRaw(json.RawMessage("{")),
+		"float":             ofFloat(math.NaN()),
+		"value":             ofAny(math.Inf(1)),
+		"JSON that is none": ofJSON(json.RawMessage("{")),
 	} {
 		dst := []byte("kept")
 		if out, err := r.Append(dst, fake{}); err == nil || string(out) != "kept" {

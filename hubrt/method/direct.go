@@ -3,6 +3,8 @@ package method
 import (
 	"context"
 	"encoding/json"
+
+	"github.com/spokehub/spoke/codec"
 )
 
 // Direct plans call a function of a common signature without reflection: about 30 ns and no allocation, against 250 to 450 ns and
@@ -32,20 +34,20 @@ func shapesOf[C context.Context]() (all shapes[C]) {
 	all[0] = []shape[C]{
 		void0[C](),
 		value0[C](ofString), value0[C](ofInt), value0[C](ofInt64), value0[C](ofFloat),
-		value0[C](ofBool), value0[C](ofRaw), value0[C](ofBytes), value0[C](ofAny),
+		value0[C](ofBool), value0[C](ofRaw), value0[C](ofJSON), value0[C](ofBytes), value0[C](ofAny),
 	}
 	all[1] = slicesOf(
 		one[C](getString, ofString), one[C](getInt, ofInt), one[C](getInt64, ofInt64), one[C](getFloat, ofFloat),
-		one[C](getBool, ofBool), one[C](getRaw, ofRaw), one[C](getBytes, ofBytes), one[C](getAny, ofAny),
+		one[C](getBool, ofBool), one[C](getRaw, ofRaw), one[C](getJSON, ofJSON), one[C](getBytes, ofBytes), one[C](getAny, ofAny),
 	)
 	all[2] = slicesOf(
 		two[C](getString, getString, ofString), two[C](getString, getInt, ofInt), two[C](getString, getBool, ofBool),
-		two[C](getString, getRaw, ofRaw), two[C](getString, getBytes, ofBytes), two[C](getString, getAny, ofAny),
+		two[C](getString, getRaw, ofRaw), two[C](getString, getJSON, ofJSON), two[C](getString, getBytes, ofBytes), two[C](getString, getAny, ofAny),
 		two[C](getInt, getInt, ofInt), two[C](getFloat, getFloat, ofFloat), two[C](getInt, getString, ofString),
 	)
 	all[3] = slicesOf(
 		three[C](getString, getString, getString, ofString), three[C](getString, getString, getAny, ofAny),
-		three[C](getString, getString, getRaw, ofRaw), three[C](getString, getInt, getInt, ofInt),
+		three[C](getString, getString, getRaw, ofRaw), three[C](getString, getString, getJSON, ofJSON), three[C](getString, getInt, getInt, ofInt),
 	)
 	return all
 }
@@ -81,11 +83,12 @@ func three[C context.Context, A, B, D any](getA func(*slot) A, getB func(*slot) 
 	}
 }
 
-func getString(s *slot) string       { return s.str }
-func getInt(s *slot) int             { return s.int }
-func getInt64(s *slot) int64         { return s.int64 }
-func getFloat(s *slot) float64       { return s.float }
-func getBool(s *slot) bool           { return s.bool }
-func getRaw(s *slot) json.RawMessage { return s.raw }
-func getBytes(s *slot) []byte        { return s.bytes }
-func getAny(s *slot) any             { return s.any }
+func getString(s *slot) string        { return s.str }
+func getInt(s *slot) int              { return s.int }
+func getInt64(s *slot) int64          { return s.int64 }
+func getFloat(s *slot) float64        { return s.float }
+func getBool(s *slot) bool            { return s.bool }
+func getRaw(s *slot) codec.Raw        { return s.raw }
+func getJSON(s *slot) json.RawMessage { return s.bytes }
+func getBytes(s *slot) []byte         { return s.bytes }
+func getAny(s *slot) any              { return s.any }

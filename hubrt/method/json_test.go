@@ -45,6 +45,7 @@ func TestJSONCalls(t *testing.T) {
 	echo := func(s *string) *string { return s }
 	echoText := func(s string) string { return s }
 	echoAny := func(v json.RawMessage) (json.RawMessage, error) { return v, nil }
+	echoRaw := func(v codec.Raw) (codec.Raw, error) { return v, nil }
 	echoComplex := func(v *complexValue) *complexValue { return v }
 	add := func(a, b int32) int32 { return a + b }
 	const binding = "Error binding arguments. Make sure that the types of the provided values match the types of the hub method being invoked."
@@ -63,6 +64,8 @@ func TestJSONCalls(t *testing.T) {
 		{"any", `[ {"b":1,"a":2.0,"b":3} ]`, echoAny, `{"b":1,"a":2.0,"b":3}`, ""},
 		{"any, long digits", `[12345678901234567890123]`, echoAny, `12345678901234567890123`, ""},
 		{"any null", `[null]`, echoAny, `null`, ""},
+		{"raw", `[ {"b":1,"a":2.0, "b":3} ]`, echoRaw, `{"b":1,"a":2.0, "b":3}`, ""},
+		{"raw null", `[null]`, echoRaw, `null`, ""},
 		{"any decoded", `[[1,"x",{"a":null}]]`, func(v any) any { return v }, `[1,"x",{"a":null}]`, ""},
 		{"add", `[1, 2]`, add, "3", ""},
 		{"add too few", `[1]`, add, "", "Invocation provides 1 argument(s) but target expects 2."},
@@ -121,44 +124,63 @@ func TestJSONResultFails(t *testing.T) {
 }
 
 // Bind, Call and Append of one call.
-func TestJSONAllocations(t *testing.T) {
+func TestRealAllocations(t *testing.T) {
 	for _, tt := range []struct {
 		name string
 		fn   any
-		args string
-		n    int
-		want float64
+		args []any
+		want map[codec.Protocol]float64
 	}{
-		{"string to string: the string", func(_ *hubContext, s string) (string, error) { return s, nil }, `["hello"]`, 1, 1},
-		{"two strings: the strings", func(_ *hubContext, user, text string) error { return nil }, `["ann","hello"]`, 2, 2},
-		{"raw to raw: the copy", func(_ *hubContext, r json.RawMessage) (json.RawMessage, error) { return r, nil }, `[{"a":[1,2]}]`, 1, 1},
-		{"ints", func(a, b int) int { return a + b }, `[1000,2000]`, 2, 0},
-		{"float", func(f float64) float64 { return f }, `[1.5]`, 1, 0},
-		{"bool", func(b bool) bool { return b }, `[true]`, 1, 0},
-		{"nothing", func(*hubContext) error { return nil }, `[]`, 0, 0},
+		{"string to string: the string", func(_ *hubContext, s string) (string, error) { return s, nil }, []any{"hello"}, both(1)},
+		{"two strings: the strings", func(_ *hubContext, user, text string) error { return nil }, []any{"ann", "hello"}, both(2)},
+		{"raw to raw: the copy", func(_ *hubContext, r codec.Raw) (codec.Raw, error) { return r, nil }, []any{map[string]any{"a": []any{1, 2}}}, both(1)},
+		{"name and raw: the copies", func(_ *hubContext, user string, r codec.Raw) codec.Raw { return r }, []any{"ann", []byte{1, 2}}, both(2)},
+		{"JSON to JSON: the copy", func(_ *hubContext, r json.RawMessage) (json.RawMessage, error) { return r, nil }, []any{map[string]any{"a": []any{1, 2}}}, map[codec.Protocol]float64{codec.JSON: 1}},
+		{"ints", func(a, b int) int { return a + b }, []any{1000, 2000}, both(0)},
+		{"float", func(f float64) float64 { return f }, []any{1.5}, both(0)},
+		{"bool", func(b bool) bool { return b }, []any{true}, both(0)},
+		{"nothing", func(*hubContext) error { return nil }, nil, both(0)},
 	} {
-		t.Run(tt.name, func(t *testing.T) {
-			m := register(t, tt.fn)
-			var a Args
-			raw := []byte(tt.args)
-			out := make([]byte, 0, 100)
-			got := testing.AllocsPerRun(200, func() {
-				if err := m.Bind(codec.JSON, raw, tt.n, &a); err != nil {
-					t.Fatal(err)
-				}
-				res, err := m.Call(testHub, testCall, &a)
+		for p, want := range tt.want {
+			t.Run(p.Name()+"/"+tt.name, func(t *testing.T) {
+				m := register(t, tt.fn)
+				var a Args
+				record, err := p.AppendInvocation(nil, "", "m", tt.args)
 				if err != nil {
 					t.Fatal(err)
 				}
-				if _, err = res.Append(out, codec.JSON); err != nil {
+				rec, _, err := p.Next(record, 0)
+				var msg codec.Message
+				if err == nil {
+					err = p.Decode(rec, &msg)
+				}
+				if err != nil {
 					t.Fatal(err)
 				}
+				out := make([]byte, 0, 100)
+				got := testing.AllocsPerRun(200, func() {
+					if err := m.Bind(p, msg.Args, msg.NArgs, &a); err != nil {
+						t.Fatal(err)
+					}
+					res, err := m.Call(testHub, testCall, &a)
+					if err != nil {
+						t.Fatal(err)
+					}
+					if _, err = res.Append(out, p); err != nil {
+						t.Fatal(err)
+					}
+				})
+				if got != want {
+					t.Errorf("%v allocations, want %v", got, want)
+				}
 			})
-			if got != tt.want {
-				t.Errorf("%v allocations, want %v", got, tt.want)
-			}
-		})
+		}
 	}
+}
+
+// both is a number of allocations that holds for either protocol.
+func both(n float64) map[codec.Protocol]float64 {
+	return map[codec.Protocol]float64{codec.JSON: n, codec.MessagePack: n}
 }
 
 // FuzzJSONBind: whatever a client sends, binding it gives a value or an error of section 10, and used Args bind like new ones.
@@ -168,6 +190,7 @@ func FuzzJSONBind(f *testing.F) {
 		register(f, func(n int, v any) any { return v }),
 		register(f, func(v *complexValue, s []string, m map[string]float64) any { return []any{v, s, m} }),
 		register(f, func(r json.RawMessage, b []byte, at time.Time) any { return []any{r, b, at} }),
+		register(f, func(r codec.Raw) codec.Raw { return r }),
 		register(f, func(f32 float32, n uint16, ok *bool) any { return []any{f32, n, ok} }),
 	}
 	for _, s := range []string{

@@ -10,15 +10,16 @@ import (
 
 // Result is what a method returned; scalars cost no allocation. The zero value is the result of a method without one.
 type Result struct {
-	kind reflect.Kind // of a predeclared type, held in num or str; Slice: raw; Interface: any; Invalid: no result
+	kind reflect.Kind // of a predeclared type, held in num or str; Struct: raw; Slice: json; Interface: any; Invalid: no result
 	num  uint64       // the integer, bool, or the bits of a float64
 	str  string
-	raw  json.RawMessage
+	raw  codec.Raw
+	json json.RawMessage
 	any  any
 }
 
 // Append appends the result as one value: null for none, and what the protocol makes of nil pointers, slices and maps. After an error, a panic of the
-// result's own encoding method included (PanicError), dst is returned as it was. Strings, numbers and bools cost no allocation; a json.RawMessage costs one of 24 bytes unless the protocol is a codec.RawAppender.
+// result's own encoding method included (PanicError), dst is returned as it was. Strings, numbers, bools and a codec.Raw cost no allocation; a json.RawMessage costs one of 24 bytes unless the protocol is a codec.RawAppender.
 func (r *Result) Append(dst []byte, p codec.Protocol) ([]byte, error) {
 	switch r.kind {
 	case reflect.Invalid:
@@ -35,11 +36,13 @@ func (r *Result) Append(dst []byte, p codec.Protocol) ([]byte, error) {
 		return p.AppendFloat(dst, math.Float64frombits(r.num), 32)
 	case reflect.Float64:
 		return p.AppendFloat(dst, math.Float64frombits(r.num), 64)
+	case reflect.Struct:
+		return r.raw.Append(dst, p)
 	case reflect.Slice:
 		if q, ok := p.(codec.RawAppender); ok {
-			return q.AppendJSON(dst, r.raw)
+			return q.AppendJSON(dst, r.json)
 		}
-		return p.AppendValue(dst, r.raw)
+		return p.AppendValue(dst, r.json)
 	}
 	return appendAny(dst, p, r.any)
 }
@@ -88,19 +91,22 @@ func (r *Result) Any() any {
 		return float32(math.Float64frombits(r.num))
 	case reflect.Float64:
 		return math.Float64frombits(r.num)
-	case reflect.Slice:
+	case reflect.Struct:
 		return r.raw
+	case reflect.Slice:
+		return r.json
 	}
 	return r.any
 }
 
-func ofString(s string) Result         { return Result{kind: reflect.String, str: s} }
-func ofInt(n int) Result               { return Result{kind: reflect.Int, num: uint64(n)} }
-func ofInt64(n int64) Result           { return Result{kind: reflect.Int64, num: uint64(n)} }
-func ofFloat(f float64) Result         { return Result{kind: reflect.Float64, num: math.Float64bits(f)} }
-func ofRaw(raw json.RawMessage) Result { return Result{kind: reflect.Slice, raw: raw} }
-func ofBytes(b []byte) Result          { return Result{kind: reflect.Interface, any: b} }
-func ofAny(v any) Result               { return Result{kind: reflect.Interface, any: v} }
+func ofString(s string) Result          { return Result{kind: reflect.String, str: s} }
+func ofInt(n int) Result                { return Result{kind: reflect.Int, num: uint64(n)} }
+func ofInt64(n int64) Result            { return Result{kind: reflect.Int64, num: uint64(n)} }
+func ofFloat(f float64) Result          { return Result{kind: reflect.Float64, num: math.Float64bits(f)} }
+func ofRaw(raw codec.Raw) Result        { return Result{kind: reflect.Struct, raw: raw} }
+func ofJSON(raw json.RawMessage) Result { return Result{kind: reflect.Slice, json: raw} }
+func ofBytes(b []byte) Result           { return Result{kind: reflect.Interface, any: b} }
+func ofAny(v any) Result                { return Result{kind: reflect.Interface, any: v} }
 
 func ofBool(b bool) Result {
 	r := Result{kind: reflect.Bool}
@@ -113,8 +119,11 @@ func ofBool(b bool) Result {
 // ofValue unboxes predeclared types only: a named type may encode itself.
 func ofValue(v reflect.Value) Result {
 	t := v.Type()
-	if t == reflect.TypeFor[json.RawMessage]() {
-		return ofRaw(v.Bytes())
+	switch t {
+	case reflect.TypeFor[codec.Raw]():
+		return ofRaw(v.Interface().(codec.Raw))
+	case reflect.TypeFor[json.RawMessage]():
+		return ofJSON(v.Bytes())
 	}
 	if t.PkgPath() == "" && t.Name() != "" {
 		switch {

@@ -87,7 +87,7 @@ func iteratorType(items ...reflect.Type) reflect.Type {
 // Run hands each item to item until the stream ends, item reports false or, for a channel, done is closed. whole says that the stream has ended
 // by itself. The error is the stream's own; nothing is taken after it. A panic of an iterator passes through. What item is given is void after it has returned.
 //
-// Strings, ints, int32, int64, float64, bool, []byte, json.RawMessage and any, and iterators over pointers, cost no allocation but what the item itself is; other types are taken by
+// Strings, ints, int32, int64, float64, bool, []byte, codec.Raw, json.RawMessage and any, and iterators over pointers, cost no allocation but what the item itself is; other types are taken by
 // reflection: that costs a channel nothing more, and an iterator one or two small ones an item.
 func (s *Stream) Run(done <-chan struct{}, item func(*Result) bool) (whole bool, err error) {
 	t := taker{done: done, item: item}
@@ -163,7 +163,7 @@ func (t *taker) fail(err error) bool {
 
 // typedStreams take streams of common types without reflection. They report false for others.
 var typedStreams = []func(stream any, t *taker) bool{
-	typed(ofString), typed(ofInt), typed(ofInt32), typed(ofInt64), typed(ofFloat), typed(ofBool), typed(ofRaw), typed(ofBytes), typed(ofAny),
+	typed(ofString), typed(ofInt), typed(ofInt32), typed(ofInt64), typed(ofFloat), typed(ofBool), typed(ofRaw), typed(ofJSON), typed(ofBytes), typed(ofAny),
 }
 
 func ofInt32(n int32) Result { return Result{kind: reflect.Int32, num: uint64(n)} }

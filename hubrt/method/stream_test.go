@@ -93,6 +93,7 @@ func TestStreamItems(t *testing.T) {
 		cases[int64]("int64", "1 9007199254740993", 1, 9007199254740993),
 		cases("float64", "0.5", 0.5),
 		cases("bool", "true false", true, false),
+		cases("raw", "null null", codec.Raw{}, codec.Raw{}),
 		cases("bytes", `"AQ==" null`, []byte{1}, nil),
 		cases("any", `1 "x" null`, any(1), any("x"), nil),
 		cases("struct", `{"X":1,"Y":2} {"X":3,"Y":0}`, point{1, 2}, point{X: 3}),

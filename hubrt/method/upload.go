@@ -49,7 +49,7 @@ func (u *upload) open(s Source) reflect.Value {
 // typedUploads make streams of common types without reflection. They return nil for others.
 var typedUploads = []func(f form, elem reflect.Type, s Source) any{
 	typedUpload[string], typedUpload[int], typedUpload[int32], typedUpload[int64], typedUpload[float64], typedUpload[bool],
-	typedUpload[json.RawMessage], typedUpload[[]byte], typedUpload[any],
+	typedUpload[codec.Raw], typedUpload[json.RawMessage], typedUpload[[]byte], typedUpload[any],
 }
 
 func typedUpload[T any](f form, elem reflect.Type, s Source) any {
@@ -171,7 +171,9 @@ func (u *upload) iterator(s Source) reflect.Value {
 
 // BindItem decodes the raw item of a decoded message into dst, a non-nil pointer; a panic of the type's own decoding method is an error (PanicError).
 func BindItem(p codec.Protocol, item []byte, dst any) error {
-	if v, ok := p.(codec.ValidBinder); ok {
+	// An item may nest one level more than an argument: that would be too deep for a Raw, as which it must be checked.
+	_, raw := dst.(*codec.Raw)
+	if v, ok := p.(codec.ValidBinder); ok && !raw {
 		return bindCell(v.BindValid, item, dst) // the message's decoder has checked it
 	}
 	return bindCell(p.Bind, item, dst)

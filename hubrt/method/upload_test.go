@@ -92,6 +92,7 @@ func TestUploads(t *testing.T) {
 		uploads[int64]("int64", "9007199254740993", `9007199254740993`),
 		uploads[float64]("float64", "0.5", `0.5`),
 		uploads[bool]("bool", "true", `true`),
+		uploads[codec.Raw]("raw", `{"a": 1} null "x"`, `{"a": 1}`, `null`, `"x"`),
 		uploads[[]byte]("bytes", "[1] []", `"AQ=="`, `null`),
 		uploads[any]("any", "1 x <nil>", `1`, `"x"`, `null`),
 		uploads[point]("struct", "{1 2} {0 3}", `{"X":1,"Y":2}`, `{"Y":3}`), // nothing of the first is left in the second
@@ -124,6 +125,29 @@ func TestUploads(t *testing.T) {
 					}
 				}
 			})
+		}
+	}
+}
+
+// An item may nest a level more than what can be sent. Such a one is no Raw.
+func TestRawItemTooDeep(t *testing.T) {
+	t.Parallel()
+	const most = 62
+	for p, item := range map[codec.Protocol]func(depth int) string{
+		codec.JSON: func(depth int) string {
+			return strings.Repeat("[", depth) + `"` + strings.Repeat("x", 200) + `"` + strings.Repeat("]", depth)
+		},
+		codec.MessagePack: func(depth int) string { return strings.Repeat("\x91", depth) + "\xd9\xc8" + strings.Repeat("x", 200) },
+	} {
+		var r codec.Raw
+		var to *codec.Raw
+		for _, dst := range []any{&r, &to} {
+			if err := BindItem(p, []byte(item(most)), dst); err != nil {
+				t.Errorf("%s: %T: %v", p.Name(), dst, err)
+			}
+			if err := BindItem(p, []byte(item(most+1)), dst); err == nil {
+				t.Errorf("%s: %T took an item of %d levels", p.Name(), dst, most+1)
+			}
 		}
 	}
 }

@@ -1,6 +1,7 @@
 package method
 
 import (
+	"encoding/json"
 	"fmt"
 	"reflect"
 )
@@ -90,6 +91,8 @@ func (s *slot) place(q *param) reflect.Value {
 		p = &s.bool
 	case inRaw:
 		p = &s.raw
+	case inJSON:
+		p = (*json.RawMessage)(&s.bytes)
 	case inBytes:
 		p = &s.bytes
 	case inAny:

@@ -12,11 +12,19 @@ import (
 
 func TestValues(t *testing.T) {
 	t.Parallel()
+	raw := func(text string) codec.Raw {
+		r, err := codec.JSONRaw([]byte(text))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return r
+	}
 	var tab table
 	for name, fn := range map[string]any{
 		"Direct":    func(a, b string) string { return a + b },
 		"Reflected": func(a []int, b *point, c uint8) string { return fmt.Sprint(a, b, c) },
-		"Raw":       func(a json.RawMessage) json.RawMessage { return a },
+		"Raw":       func(a codec.Raw) codec.Raw { return a },
+		"JSON":      func(a json.RawMessage) json.RawMessage { return a },
 		"Bytes":     func(a []byte) []byte { return a },
 		"Scalars":   func(a int64) int64 { return a },
 		"Float":     func(a, b float64) float64 { return a + b },
@@ -41,7 +49,8 @@ func TestValues(t *testing.T) {
 		{"Direct", `["a","b"]`, []any{"a", "b"}, []any{"x", json.Number("5")}, "argument 2 of method Direct is json.Number: want string"},
 		{"Reflected", `[[1],{"X":2,"Y":3},4]`, []any{[]int{1}, &point{2, 3}, uint8(4)}, []any{nil, nil, uint8(5)}, "[] <nil> 5"},
 		{"Reflected", `[[1],null,4]`, []any{[]int{1}, (*point)(nil), uint8(4)}, []any{[]int{9}, (*point)(nil), 300}, "argument 3 of method Reflected is int: want uint8"},
-		{"Raw", `[{"a":1}]`, []any{json.RawMessage(`{"a":1}`)}, []any{[]byte(`[2]`)}, "[2]"},
+		{"Raw", `[{"a":1}]`, []any{raw(`{"a":1}`)}, []any{raw(`[2]`)}, "[2]"},
+		{"JSON", `[{"a":1}]`, []any{json.RawMessage(`{"a":1}`)}, []any{[]byte(`[2]`)}, "[2]"},
 		{"Bytes", `["AQI="]`, []any{[]byte{1, 2}}, []any{[]byte("z")}, "z"},
 		{"Scalars", `[7]`, []any{int64(7)}, []any{int64(8)}, "8"},
 		{"Float", `[1,2]`, []any{1.0, 2.0}, []any{1.5, 2.0}, "3.5"},
@@ -93,7 +102,7 @@ func TestValues(t *testing.T) {
 func TestResultOf(t *testing.T) {
 	t.Parallel()
 	type named string
-	for _, v := range []any{nil, "x", 5, int8(-5), uint64(1 << 63), 1.5, float32(1.5), true, []int{1}, map[string]any{"a": nil}, named("n"), json.RawMessage(`[1]`), (*point)(nil)} {
+	for _, v := range []any{nil, "x", 5, int8(-5), uint64(1 << 63), 1.5, float32(1.5), true, []int{1}, map[string]any{"a": nil}, named("n"), codec.Raw{}, json.RawMessage(`[1]`), (*point)(nil)} {
 		r := ResultOf(v)
 		got, err := r.Append(nil, codec.JSON)
 		if want, _ := json.Marshal(v); err != nil || string(got) != string(want) {

@@ -31,6 +31,8 @@ type Message struct {
 	Error          *string           `json:"error"`
 	AllowReconnect bool              `json:"allowReconnect"`
 	SequenceID     int64             `json:"sequenceId"`
+
+	Packed [][]byte `json:"-"` // of a MessagePack message: its arguments, or its item or result, as they came; what has no form in JSON is only here
 }
 
 // Closed is the error after the server's close frame.
@@ -257,6 +259,14 @@ func (c *Client) parse(p []byte) error {
 	return nil
 }
 
+// asJSON is a value as JSON, nil when it has no form there.
+func asJSON(p codec.Protocol, value []byte) (raw json.RawMessage) {
+	if p.Bind(value, &raw) != nil {
+		return nil
+	}
+	return raw
+}
+
 // unpack is parse for MessagePack; values become JSON.
 func (c *Client) unpack(p []byte) error {
 	for len(p) > 0 {
@@ -279,13 +289,15 @@ func (c *Client) unpack(p []byte) error {
 			text := string(r.Error)
 			m.Error = &text
 		}
+		if len(r.Payload) > 0 {
+			m.Packed = append(m.Packed, bytes.Clone(r.Payload))
+		}
 		if r.HasResult {
-			err = c.Protocol.Bind(r.Payload, &m.Result)
+			m.Result = asJSON(c.Protocol, r.Payload)
 		}
 		for value, rest, ok := c.Protocol.NextValue(r.Args); ok && err == nil; value, rest, ok = c.Protocol.NextValue(rest) {
-			var arg json.RawMessage
-			err = c.Protocol.Bind(value, &arg)
-			m.Arguments = append(m.Arguments, arg)
+			m.Arguments = append(m.Arguments, asJSON(c.Protocol, value))
+			m.Packed = append(m.Packed, bytes.Clone(value))
 		}
 		if err != nil {
 			return fmt.Errorf("%x: %w", rec, err)
