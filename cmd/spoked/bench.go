@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"time"
 
 	"github.com/spokehub/spoke"
@@ -22,13 +21,13 @@ func benchOptions(o *spoke.HubOptions) {
 }
 
 // Echo returns x.
-func (bench) Echo(x json.RawMessage) json.RawMessage { return x }
+func (bench) Echo(x spoke.Raw) spoke.Raw { return x }
 
 // EchoByWorker returns x, too, but runs on a worker like any other method: what the hand-over costs is the difference.
-func (bench) EchoByWorker(x json.RawMessage) json.RawMessage { return x }
+func (bench) EchoByWorker(x spoke.Raw) spoke.Raw { return x }
 
 // Broadcast sends "message"(x) to all.
-func (bench) Broadcast(c *spoke.Context, x json.RawMessage) error {
+func (bench) Broadcast(c *spoke.Context, x spoke.Raw) error {
 	return c.Clients().All().Send("message", x)
 }
 
@@ -39,7 +38,7 @@ func (bench) Join(c *spoke.Context, group string) error { return c.Join(group) }
 func (bench) Leave(c *spoke.Context, group string) error { return c.Leave(group) }
 
 // Publish sends "message"(x) to a group.
-func (bench) Publish(c *spoke.Context, group string, x json.RawMessage) error {
+func (bench) Publish(c *spoke.Context, group string, x spoke.Raw) error {
 	return c.Clients().Group(group).Send("message", x)
 }
 
@@ -68,7 +67,7 @@ func (bench) Panic() { panic("the hub method Panic was called") }
 func (bench) WhoAmI(c *spoke.Context) string { return c.UserID() }
 
 // Tell sends "message"(x) to all connections of a user.
-func (bench) Tell(c *spoke.Context, user string, x json.RawMessage) error {
+func (bench) Tell(c *spoke.Context, user string, x spoke.Raw) error {
 	return c.Clients().User(user).Send("message", x)
 }
 

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"sync"
 	"time"
@@ -63,7 +62,7 @@ func (l *live) attach(hub *spoke.Hub) error {
 		}),
 		hub.Handle("SetRate", func(_ *spoke.Context, perSecond int) error { return l.setRate(perSecond) }),
 		// Inline, so that the page measures the way there and back and not the wait for a worker.
-		hub.Handle("Echo", func(x json.RawMessage) json.RawMessage { return x }, spoke.MethodOptions{Inline: true}),
+		hub.Handle("Echo", func(x spoke.Raw) spoke.Raw { return x }, spoke.MethodOptions{Inline: true}),
 	)
 }
 
