@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync/atomic"
 
 	"github.com/spokehub/spoke/hubrt/method"
 )
@@ -23,7 +24,8 @@ type (
 	DisconnectedMiddleware func(next func(c *Context, cause error) error) func(c *Context, cause error) error
 )
 
-// Invocation is a call on its way through the middleware. It belongs to one goroutine at a time, and is void when the outermost Invoker has returned.
+// Invocation is a call on its way through the middleware. It belongs to one goroutine at a time. That may be one which a middleware has started and does not wait for any longer: what
+// it gets then goes nowhere, and its panics are not recovered. A call of next that begins when the outermost Invoker has returned fails.
 type Invocation struct {
 	// Context ends with the call, or with the connection. The method's context.Context parameter, if it has one, is what is here when the method is called.
 	Context context.Context
@@ -35,7 +37,8 @@ type Invocation struct {
 
 	caller *Context
 	method *method.Method[*Context]
-	bound  *method.Args // nil: the call is over
+	bound  *method.Args // constant: the call's own
+	over   atomic.Bool  // any goroutine (atomic)
 }
 
 // Caller is the calling connection.
@@ -52,7 +55,7 @@ var (
 // invoke calls the method.
 func (inv *Invocation) invoke() (any, error) {
 	switch {
-	case inv.bound == nil:
+	case inv.over.Load():
 		return nil, errInvocationOver
 	case inv.Context == nil:
 		return nil, errNoContext
@@ -218,8 +221,11 @@ func (h *Hub) through(c *Context, call context.Context, t *method.Method[*Contex
 		call, cancel = context.WithCancel(c)
 		defer cancel()
 	}
-	inv := &Invocation{Context: call, Args: t.Values(args), Uploads: t.Streams(args), caller: c, method: t, bound: args}
-	defer func() { inv.bound = nil }()
+	// The next call gets others: a goroutine that a middleware has not waited for must not find that one's arguments in its own.
+	own := new(method.Args)
+	*own, *args = *args, *own
+	inv := &Invocation{Context: call, Args: t.Values(own), Uploads: t.Streams(own), caller: c, method: t, bound: own}
+	defer inv.over.Store(true)
 	v, err := h.calls.first.run(inv)
 	if err != nil {
 		return method.Result{}, err

@@ -350,3 +350,64 @@ func TestMiddlewareAsks(t *testing.T) {
 		c.leave()
 	})
 }
+
+// TestMiddlewareDoesNotWait: a middleware that gives up a method which it has called on another goroutine leaves that one its arguments, whatever the worker does next: the race detector
+// sees to that. A call that begins too late fails.
+func TestMiddlewareDoesNotWait(t *testing.T) {
+	t.Parallel()
+	type pair struct{ A, B string }
+	for method, tt := range map[string]struct{ args, want string }{
+		"Text":    {`"x"`, "xx"},
+		"Struct":  {`{"A":"x","B":"y"}`, "{xy y}"},
+		"Context": {`["x"],5`, "[x 5]"},
+		"Upload":  {`"x"`, "x"},
+	} {
+		t.Run(method, func(t *testing.T) {
+			t.Parallel()
+			bubble(t, rigConfig{loops: 1, workers: 1}, func(r *rig) {
+				h := r.hub(probe{}, Options{DetailedErrors: true})
+				wait := make(chan struct{})
+				handle(t, h, "Text", func(s string) string { <-wait; return s + s })
+				handle(t, h, "Struct", func(p pair) pair { <-wait; p.A += p.B; return p })
+				handle(t, h, "Context", func(_ context.Context, s []string, n int32) []string { <-wait; return append(s, fmt.Sprint(n)) })
+				handle(t, h, "Upload", func(s string, _ <-chan int) string { <-wait; return s })
+				results := make(chan string, 2)
+				late := make(chan error, 1)
+				h.Use(func(next Invoker) Invoker {
+					return func(inv *Invocation) (any, error) {
+						if inv.Method() == "Echo" {
+							return next(inv)
+						}
+						go func() {
+							v, err := next(inv)
+							results <- fmt.Sprint(v, err)
+							_, err = next(inv)
+							late <- err
+						}()
+						<-time.After(time.Second)
+						return nil, Errorf("too late")
+					}
+				})
+				c := r.connect(h)
+				ids := ""
+				if method == "Upload" {
+					ids = `,"streamIds":["s"]`
+				}
+				c.send(fmt.Sprintf(`{"type":1,"invocationId":"1","target":%q,"arguments":[%s]%s}`, method, tt.args, ids), call1("2", "Echo", `"zzzz"`))
+				want := []string{failure("1", "An unexpected error occurred invoking '"+method+"' on the server. HubException: too late"), result("2", `"zzzz"`)}
+				if method == "Upload" { // a call with streams has no worker
+					want[0], want[1] = want[1], want[0]
+				}
+				c.expect(want...)
+				close(wait)
+				if got := <-results; got != tt.want+" <nil>" && got != tt.want+"<nil>" {
+					t.Errorf("the method returned %s, want %s", got, tt.want)
+				}
+				if err := <-late; !errors.Is(err, errInvocationOver) {
+					t.Errorf("next after the end: %v", err)
+				}
+				c.leave()
+			})
+		})
+	}
+}
