@@ -50,7 +50,8 @@ func (*Table) Deal(c *spoke.Context, ctx context.Context) (string, error) {
 func ExampleServer_MapHub_names() {
 	srv, stop := newServer(spoke.Config{})
 	defer stop()
-	hub, err := srv.MapHub("/table", &Table{Shuffle: func() int { return 52 }}, func(o *spoke.HubOptions) {
+	shuffle := func() int { return 52 }
+	hub, err := srv.MapHub("/table", &Table{Shuffle: shuffle}, func(o *spoke.HubOptions) {
 		o.MethodName = spoke.LowerCamel
 		o.Methods = map[string]spoke.MethodOptions{"Deal": {Name: "dealMe", RequireUser: true}}
 	})
@@ -77,6 +78,24 @@ func ExampleInvokeClient() {
 	ready, err := spoke.InvokeClient[bool](ctx, hub.Clients().Client("AAAAAAAAAAAAAAAAAAAAAA"), "areYouReady")
 	fmt.Println(ready, err, errors.Is(err, spoke.ErrNotConnected))
 	// Output: false Connection 'AAAAAAAAAAAAAAAAAAAAAA' does not exist. true
+}
+
+// Middleware for one hub, which gives every call a deadline.
+func ExampleHub_Use() {
+	srv, stop := newServer(spoke.Config{})
+	defer stop()
+	hub, err := srv.MapHub("/table", &Table{Shuffle: func() int { return 52 }})
+	if err != nil {
+		log.Fatal(err)
+	}
+	hub.Use(func(next spoke.Invoker) spoke.Invoker {
+		return func(inv *spoke.Invocation) (any, error) {
+			ctx, cancel := context.WithTimeout(inv.Context, 30*time.Second)
+			defer cancel()
+			inv.Context = ctx
+			return next(inv)
+		}
+	})
 }
 
 // Middleware for all hubs, here one that gives every call a deadline and logs what takes long.

@@ -33,6 +33,30 @@ func TestReadmeProgram(t *testing.T) {
 	}
 }
 
+// TestDocumentedCode: the Go code in the documents is that of the examples which run with the tests, paragraph by paragraph, white space aside.
+func TestDocumentedCode(t *testing.T) {
+	t.Parallel()
+	space := regexp.MustCompile(`\s+`)
+	flat := func(code string) string { return strings.TrimSpace(space.ReplaceAllString(code, " ")) }
+	fenced, indented := regexp.MustCompile("(?s)```go\n(.*?)```"), regexp.MustCompile(`(?m)^    func (?:.*\n|\n    )+?    }\n`)
+	for document, where := range map[string]string{"docs/hubs.md": "hubs_example_test.go", "docs/streams.md": "streams_example_test.go"} {
+		example := flat(readFile(t, where))
+		text := readFile(t, document)
+		found := 0
+		for _, block := range append(fenced.FindAllString(text, -1), indented.FindAllString(text, -1)...) {
+			block = strings.TrimSuffix(strings.TrimPrefix(block, "```go\n"), "```")
+			for part := range strings.SplitSeq(block, "\n\n") {
+				if found++; !strings.Contains(example, flat(part)) {
+					t.Errorf("%s: this is not in %s:\n%s", document, where, part)
+				}
+			}
+		}
+		if found < 2 {
+			t.Errorf("%s: %d pieces of code were found: the expressions are wrong", document, found)
+		}
+	}
+}
+
 // TestLinks: what the documents of the project link to is there.
 func TestLinks(t *testing.T) {
 	t.Parallel()
