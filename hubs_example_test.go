@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"log"
+	"slices"
+	"sync"
 	"time"
 
 	"github.com/spokehub/spoke"
@@ -44,6 +46,59 @@ func (*Table) Deal(c *spoke.Context, ctx context.Context) (string, error) {
 		return "", err // what the client answered with, as a HubError
 	}
 	return fmt.Sprintf("%d cards", n), nil
+}
+
+// Board is a hub whose clients draw together. What a stroke is, only they know.
+type Board struct {
+	mu      sync.Mutex
+	strokes []spoke.Raw // under mu
+}
+
+// Draw shows a stroke to all.
+func (b *Board) Draw(c *spoke.Context, stroke spoke.Raw) error {
+	if err := stroke.Portable(); err != nil {
+		return err // whoever comes later must be able to read it
+	}
+	b.keep(stroke)
+	return c.Clients().All().Send("stroke", stroke)
+}
+
+// Strokes are those that the board still has.
+func (b *Board) Strokes() []spoke.Raw { return b.kept() }
+
+func (b *Board) keep(stroke spoke.Raw) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.strokes = append(b.strokes, stroke); len(b.strokes) > 1000 {
+		b.strokes = slices.Delete(b.strokes, 0, 1)
+	}
+}
+
+func (b *Board) kept() []spoke.Raw {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return slices.Clone(b.strokes)
+}
+
+// A value that is passed on can be looked at all the same.
+func ExampleRaw() {
+	raw, err := spoke.MessagePackRaw([]byte("\x82\xa4name\xa3ann\xa3pic\xc4\x02\x01\x02"))
+	if err != nil {
+		log.Fatal(err)
+	}
+	var who struct {
+		Name string `json:"name"`
+	}
+	err = raw.Bind(&who)
+	fmt.Println(who.Name, err)
+	fmt.Println(raw)
+
+	notANumber, err := spoke.MessagePackRaw([]byte("\xca\x7f\xc0\x00\x00"))
+	fmt.Println(err, notANumber.Portable())
+	// Output:
+	// ann <nil>
+	// {"name":"ann","pic":"AQI="}
+	// <nil> NaN cannot be written as JSON
 }
 
 // Names of methods: by a tag, by the options, and by a function for all others.

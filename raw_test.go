@@ -20,7 +20,9 @@ import (
 )
 
 // Relay passes on what it does not look at, in every way there is.
-type Relay struct{}
+type Relay struct {
+	Inline func(x spoke.Raw) spoke.Raw `spoke:",inline"`
+}
 
 type note struct {
 	Name    string    `json:"name"`
@@ -30,7 +32,6 @@ type note struct {
 func (Relay) Echo(x spoke.Raw) spoke.Raw     { return x }
 func (Relay) EchoAny(x *spoke.Raw) any       { return x }
 func (Relay) EchoNote(x note) note           { return x }
-func (Relay) Inline(x spoke.Raw) spoke.Raw   { return x }
 func (Relay) List(x []spoke.Raw) []spoke.Raw { return x }
 
 func (Relay) Broadcast(c *spoke.Context, x spoke.Raw) error {
@@ -53,8 +54,13 @@ func (Relay) Time(x spoke.Raw) (int, error) {
 
 // relay runs the hub and connects a client of each encoding.
 func relay(t *testing.T) (text, packed *hubtest.Client) {
+	return relayOf(t, Relay{func(x spoke.Raw) spoke.Raw { return x }})
+}
+
+func relayOf(t *testing.T, hub any) (text, packed *hubtest.Client) {
+	t.Helper()
 	_, addr := start(t, spoke.Config{}, func(s *spoke.Server) {
-		mapHub(t, s, "/relay", Relay{}, func(o *spoke.HubOptions) { o.Methods = map[string]spoke.MethodOptions{"Inline": {Inline: true}} })
+		mapHub(t, s, "/relay", hub)
 	})
 	text = dial(t, addr, "/relay")
 	nc, err := net.Dial("tcp", addr)
@@ -165,6 +171,28 @@ func TestRawBroadcast(t *testing.T) {
 		t.Errorf("got %+v, want an error", m)
 	}
 	if r := invoke(t, text, "Echo", 1); r != "1" {
+		t.Errorf("got %s", r)
+	}
+}
+
+// What one keeps for the others is refused when not all can read it.
+func TestRawKept(t *testing.T) {
+	t.Parallel()
+	text, packed := relayOf(t, &Board{})
+	record, err := spoke.MessagePack.AppendInvocation(nil, "1", "Draw", []any{math.Inf(1)})
+	say(t, packed, record, err)
+	if m := next(t, packed); m.Error == nil {
+		t.Errorf("got %+v, want an error", m)
+	}
+	record, err = spoke.MessagePack.AppendInvocation(nil, "", "Draw", []any{lossy})
+	say(t, packed, record, err)
+	if m := next(t, text); m.Target != "stroke" || string(m.Arguments[0]) != lossyAsJSON {
+		t.Errorf("got %+v", m)
+	}
+	if m := next(t, packed); m.Target != "stroke" || !bytes.Equal(m.Packed[0], packedValue(t, lossy)) {
+		t.Errorf("got %+v", m)
+	}
+	if r := invoke(t, text, "Strokes"); r != "["+lossyAsJSON+"]" {
 		t.Errorf("got %s", r)
 	}
 }

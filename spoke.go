@@ -92,6 +92,12 @@ func InvokeClient[T any](ctx context.Context, to Target, method string, args ...
 	return hubrt.InvokeClient[T](ctx, to, method, args...)
 }
 
+// JSONRaw copies a JSON value into a Raw; MessagePackRaw does so for MessagePack. What is not one whole value, or nests deeper than 62 levels, is an error.
+func JSONRaw(b []byte) (Raw, error) { return codec.JSONRaw(b) }
+
+// MessagePackRaw is JSONRaw for MessagePack.
+func MessagePackRaw(b []byte) (Raw, error) { return codec.MessagePackRaw(b) }
+
 // LowerCamel is a HubOptions.MethodName for JavaScript's habits: Send becomes send, HTTPStatus httpStatus.
 func LowerCamel(goName string) string { return method.LowerCamel(goName) }
 

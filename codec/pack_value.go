@@ -173,6 +173,8 @@ func packDynamic(dst []byte, v any, depth int) ([]byte, error) {
 		return appendExt(dst, v.Type, v.Data), nil
 	case Raw:
 		return packRaw(dst, v, depth)
+	case []Raw:
+		return packRaws(dst, v, depth)
 	case json.RawMessage:
 		return packRawMessage(dst, v, depth)
 	case []string:

@@ -16,8 +16,7 @@ import (
 // most 62 levels, so that it can be sent; values that nest deeper do not become one. Inside of other values it counts with its depth, as all that is sent.
 //
 // Not every value has a form in both encodings: NaN, infinities and maps with keys other than text and integers have none in JSON, half of a surrogate pair and numbers beyond a float64 none in
-// MessagePack. Sending such a Raw to clients of the other encoding is an error. A hub that keeps values for clients who ask for them later may refuse them when they come: MarshalJSON
-// and MessagePack.AppendValue say whether there is a form.
+// MessagePack. Sending such a Raw to clients of the other encoding is an error. A hub that keeps values for clients who ask for them later may refuse them when they come: see Portable.
 type Raw struct {
 	text   string // the value, without white space around it; "" is null, the only form of it
 	packed bool   // MessagePack; else JSON
@@ -84,6 +83,16 @@ func (r Raw) json() string {
 
 // IsNull says whether r is null.
 func (r Raw) IsNull() bool { return r.text == "" }
+
+// Portable says why r cannot be sent to clients of the other encoding; nil: it can. It translates r to find out.
+func (r Raw) Portable() error {
+	other := MessagePack
+	if r.packed {
+		other = JSON
+	}
+	_, err := r.Append(nil, other)
+	return err
+}
 
 // Bind decodes r into dst, a non-nil pointer, as an argument that came in r's encoding is (Protocol.Bind). Nothing in dst points into r afterwards.
 func (r Raw) Bind(dst any) error {
@@ -181,6 +190,25 @@ func appendRaw(dst []byte, r Raw, depth int) (_ []byte, err error) {
 	return dst, nil
 }
 
+func appendRaws(dst []byte, list []Raw, depth int) (_ []byte, err error) {
+	if list == nil {
+		return append(dst, "null"...), nil
+	}
+	if depth == 0 {
+		return nil, errTooDeep
+	}
+	dst = append(dst, '[')
+	for i, r := range list {
+		if i > 0 {
+			dst = append(dst, ',')
+		}
+		if dst, err = appendRaw(dst, r, depth-1); err != nil {
+			return nil, err
+		}
+	}
+	return append(dst, ']'), nil
+}
+
 // packRaw is appendRaw for MessagePack.
 func packRaw(dst []byte, r Raw, depth int) (_ []byte, err error) {
 	switch {
@@ -193,6 +221,22 @@ func packRaw(dst []byte, r Raw, depth int) (_ []byte, err error) {
 	}
 	if dst, _, err = packJSON(dst, []byte(r.text), 0); err != nil {
 		return nil, rawError("MessagePackSerializationException", err)
+	}
+	return dst, nil
+}
+
+func packRaws(dst []byte, list []Raw, depth int) (_ []byte, err error) {
+	if list == nil {
+		return append(dst, packNil), nil
+	}
+	if depth == 0 {
+		return nil, errTooDeep
+	}
+	dst = appendArrayHead(dst, len(list))
+	for _, r := range list {
+		if dst, err = packRaw(dst, r, depth-1); err != nil {
+			return nil, err
+		}
 	}
 	return dst, nil
 }

@@ -105,12 +105,30 @@ func TestRawThroughBothEncodings(t *testing.T) {
 				want []byte
 			}{{JSON, []byte(c.json)}, {MessagePack, packHex(c.packed)}} {
 				out, err := r.Append([]byte("x"), to.p)
+				if to.p != c.from {
+					if portable := r.Portable(); (portable == nil) != (len(to.want) > 0) {
+						t.Errorf("Portable: %v", portable)
+					}
+				}
 				if len(to.want) == 0 {
 					if named, ok := errors.AsType[*valueError](err); !ok || named.name == "" || string(out) != "x" {
 						t.Errorf("to %s: %q, %v; want an error with a name and nothing else", to.p.Name(), out, err)
 					}
 				} else if err != nil || !bytes.Equal(out[1:], to.want) {
 					t.Errorf("to %s: %q, %v; want %q", to.p.Name(), out[1:], err, to.want)
+				}
+				for _, list := range [][]Raw{nil, {}, {r, {}, r}} {
+					got, err := to.p.AppendValue(nil, list)
+					var anys []any
+					if list != nil {
+						anys = []any{}
+					}
+					for _, r := range list {
+						anys = append(anys, r)
+					}
+					if want, errOfAny := to.p.AppendValue(nil, anys); !bytes.Equal(got, want) || (err == nil) != (errOfAny == nil) {
+						t.Errorf("to %s: %d in a list: %q, %v; want %q, %v", to.p.Name(), len(list), got, err, want, errOfAny)
+					}
 				}
 				list, errOfList := to.p.AppendValue([]byte("x"), []any{r, map[string]any{"k": r}})
 				if (err == nil) != (errOfList == nil) || err == nil && bytes.Count(list, to.want) < 2 || err != nil && string(list) != "x" {
@@ -390,7 +408,7 @@ func TestRawDepth(t *testing.T) {
 	if out, err := r.Append(nil, MessagePack); err != nil || !bytes.Equal(out, ext) {
 		t.Errorf("%x, %v", out, err)
 	}
-	if out, err := r.Append(nil, JSON); err == nil {
+	if out, err := r.Append(nil, JSON); err == nil || r.Portable() == nil {
 		t.Errorf("became %s", out)
 	}
 	if r, err = MessagePackRaw(ext[1:]); err != nil {
@@ -577,6 +595,8 @@ func TestRawAllocations(t *testing.T) {
 		count("append", 0, func() error { _, err := r.Append(buf, from); return err })
 		count("append as any", 0, func() error { _, err := from.AppendValue(buf, boxed); return err })
 		count("append inside", 0, func() error { _, err := from.AppendValue(buf, list); return err })
+		var raws any = []Raw{r, r}
+		count("append a list", 0, func() error { _, err := from.AppendValue(buf, raws); return err })
 		count("null", 0, func() error { return bind(null, &none) })
 	}
 }

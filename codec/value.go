@@ -90,6 +90,8 @@ func appendDynamic(dst []byte, v any, depth int) ([]byte, error) {
 		return appendTime(dst, v)
 	case Raw:
 		return appendRaw(dst, v, depth)
+	case []Raw:
+		return appendRaws(dst, v, depth)
 	case json.RawMessage:
 		return appendRawMessage(dst, v, depth)
 	case []string:

@@ -31,14 +31,13 @@ func (s script) orNull() script {
 	return script{s.text + " | null", true}
 }
 
-// known are types whose encoding is not to be seen from their definition.
+// known are types of the standard library whose encoding is not to be seen from their definition.
 var known = map[string]string{
-	"time.Time":                           "string",
-	"time.Duration":                       "number", // its constants are units, not all that it can be
-	"encoding/json.Number":                "number",
-	"encoding/json.RawMessage":            "unknown",
-	"github.com/spokehub/spoke/codec.Raw": "unknown",
-	"math/big.Int":                        "number",
+	"time.Time":                "string",
+	"time.Duration":            "number", // its constants are units, not all that it can be
+	"encoding/json.Number":     "number",
+	"encoding/json.RawMessage": "unknown",
+	"math/big.Int":             "number",
 }
 
 // of writes a type as JSON carries it.

@@ -2,9 +2,12 @@ package method
 
 import (
 	"context"
+	"encoding/json"
 	"reflect"
 	"testing"
 	"unsafe"
+
+	"github.com/spokehub/spoke/codec"
 )
 
 type message struct{ Text string }
@@ -42,6 +45,46 @@ func BenchmarkCall(b *testing.B) {
 				}
 			}
 		})
+	}
+}
+
+// BenchmarkPassOn is a hub that gives back what it does not look at, in both ways of holding it.
+func BenchmarkPassOn(b *testing.B) {
+	for _, p := range []codec.Protocol{codec.JSON, codec.MessagePack} {
+		record, err := p.AppendInvocation(nil, "", "m", []any{map[string]any{"text": "hello, world", "list": []any{1, 2, 3}, "at": 1.5}})
+		if err != nil {
+			b.Fatal(err)
+		}
+		rec, _, err := p.Next(record, 0)
+		var msg codec.Message
+		if err == nil {
+			err = p.Decode(rec, &msg)
+		}
+		if err != nil {
+			b.Fatal(err)
+		}
+		for name, m := range map[string]*Method[*hubContext]{
+			"Raw":        register(b, func(x codec.Raw) codec.Raw { return x }),
+			"RawMessage": register(b, func(x json.RawMessage) json.RawMessage { return x }),
+		} {
+			b.Run(p.Name()+"/"+name, func(b *testing.B) {
+				b.ReportAllocs()
+				var a Args
+				out := make([]byte, 0, 256)
+				for b.Loop() {
+					if err := m.Bind(p, msg.Args, msg.NArgs, &a); err != nil {
+						b.Fatal(err)
+					}
+					r, err := m.Call(testHub, testCall, &a)
+					if err == nil {
+						_, err = r.Append(out, p)
+					}
+					if err != nil {
+						b.Fatal(err)
+					}
+				}
+			})
+		}
 	}
 }
 

@@ -24,6 +24,7 @@ export interface ShapesHub {
   Pointers(arg1: string | null, arg2: number | null, arg3: Node | null, arg4: unknown): Node | null;
   /** Promoted belongs to what is embedded. */
   Promoted(): void;
+  Raw(arg1: unknown, arg2: unknown[] | null, arg3: { [key: string]: unknown } | null): unknown;
   Recursive(arg1: Tree, arg2: Dictionary, arg3: unknown): Node | null;
   Same(a: number, a_: number): void;
   Scalars(b: boolean, i8: number, u64: number, r: number, f: number, s: string): void;

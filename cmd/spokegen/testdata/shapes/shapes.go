@@ -26,9 +26,10 @@ func (Shapes) Maps(map[string]int, map[int]Node, map[Color]bool, map[netip.Addr]
 func (Shapes) Pointers(*string, **int, *Node, *any) *Node                                 { return nil }
 func (Shapes) Known(time.Time, *time.Time, time.Duration, json.Number, *big.Int, netip.Addr, time.Month) {
 }
-func (Shapes) Any(any, interface{}) fmt.Stringer                             { return nil }
-func (Shapes) Itself(Money, Code, spoke.Tree)                                {}
-func (Shapes) Names(UserID, Users, Lookup, Grid, Color, Bits, Rights, Later) {}
+func (Shapes) Any(any, interface{}) fmt.Stringer                               { return nil }
+func (Shapes) Itself(Money, Code, spoke.Tree)                                  {}
+func (Shapes) Raw(spoke.Raw, []spoke.Raw, map[string]*spoke.Raw) (r spoke.Raw) { return r }
+func (Shapes) Names(UserID, Users, Lookup, Grid, Color, Bits, Rights, Later)   {}
 func (Shapes) Generic(Page[Node], Page[string], Pair[int, []Color]) Page[Page[Node]] {
 	return Page[Page[Node]]{}
 }
