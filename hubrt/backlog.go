@@ -19,7 +19,9 @@ type backlog struct {
 	sent   int    // bytes of records before unsent
 	bytes  int    // of all records
 	owned  int    // size of the buffers of copied records
+	giant  int    // of these: of the one message that may have any size; see resumable.bound
 	shared int    // bytes of shared frames, each in full
+	large  int    // constant: how many bytes make a message one of which may have any size
 }
 
 // kept is a frame that others share, or records that were copied.
@@ -36,6 +38,7 @@ type kept struct {
 type chunk struct {
 	buffer *buffer
 	refs   int
+	giant  bool // it holds that message and nothing else
 }
 
 const (
@@ -44,8 +47,8 @@ const (
 	maxPieces    = 64 << 10
 )
 
-func (b *backlog) begin(l *ledger, p codec.Protocol) {
-	*b = backlog{ledger: l, codec: p, first: 1, unsent: 1}
+func (b *backlog) begin(l *ledger, p codec.Protocol, large int) {
+	*b = backlog{ledger: l, codec: p, first: 1, unsent: 1, large: large}
 }
 
 func (b *backlog) len() int { return len(b.pieces) - b.head }
@@ -103,6 +106,9 @@ func (b *backlog) put(records []byte) (c *chunk, from, to uint32) {
 		b.tail = c
 		b.owned += cap(c.buffer.b)
 		b.ledger.charge(cap(c.buffer.b))
+	}
+	if len(records) > b.large && b.giant == 0 && len(c.buffer.b) == 0 {
+		c.giant, b.giant, b.tail = true, cap(c.buffer.b), nil
 	}
 	from = uint32(len(c.buffer.b))
 	c.buffer.b = append(c.buffer.b, records...)
@@ -193,6 +199,9 @@ func (b *backlog) release(p *kept) {
 		b.owned -= cap(p.own.buffer.b)
 		b.ledger.charge(-cap(p.own.buffer.b))
 		p.own.buffer.free()
+		if p.own.giant {
+			b.giant = 0
+		}
 		if b.tail == p.own {
 			b.tail = nil
 		}
@@ -206,7 +215,7 @@ func (b *backlog) drop() {
 		b.release(&b.pieces[i])
 	}
 	next := b.first
-	*b = backlog{ledger: b.ledger, codec: b.codec, first: next, unsent: next}
+	*b = backlog{ledger: b.ledger, codec: b.codec, first: next, unsent: next, large: b.large}
 }
 
 // bytes are those that have not been acknowledged.

@@ -20,7 +20,7 @@ func TestBacklog(t *testing.T) {
 				r := rand.New(rand.NewPCG(seed, 2))
 				var l ledger
 				var b backlog
-				b.begin(&l, p)
+				b.begin(&l, p, 1<<20)
 				var all [][]byte // all records, by number from 1
 				acked, sent := 0, 0
 				made := func(n int) (out []byte) {
@@ -96,7 +96,7 @@ func TestBacklogSharesBuffers(t *testing.T) {
 	t.Parallel()
 	var l ledger
 	var b backlog
-	b.begin(&l, codec.JSON)
+	b.begin(&l, codec.JSON, 1<<20)
 	reply := codec.JSON.AppendCompletion(nil, "1234")
 	frame := engine.NewFrame(codec.JSON.AppendCompletion(nil, "all"), 0)
 	for range 1000 {

@@ -37,6 +37,7 @@ type Options struct {
 	StatefulBuffer int
 	// StatefulMax is how many bytes of its own a client may leave without acknowledgement, and a sixteenth of what it may of messages to many, which costs
 	// a pointer each; default 1 MiB. Over it the connection ends (engine.OutboundOverflow).
+	// One message of its own that is larger than half of it does not count until its acknowledgement, whatever its size.
 	StatefulMax int
 	// DisconnectTimeout is how long a connection with stateful reconnect waits for its client to come back after a loss; default 15 s. Then the hub sees an ordinary end.
 	DisconnectTimeout time.Duration

@@ -55,7 +55,7 @@ func (c *Conn) agree(version int) {
 			return
 		}
 		r.agreed = true
-		r.out.begin(&c.shard.local.ledger, c.protocol().Protocol)
+		r.out.begin(&c.shard.local.ledger, c.protocol().Protocol, c.hub().opt.StatefulMax/2)
 	default:
 		c.link = r.link
 	}
@@ -173,7 +173,8 @@ func (r *resumable) Room() bool {
 	return r.link == nil || !r.out.pending() && r.link.Room()
 }
 
-// bound ends a connection that keeps too much: nothing else bounds what is sent to a client that does not acknowledge.
+// bound ends a connection that keeps too much: nothing else bounds what is sent to a client that does not acknowledge. One message of its own may have any size, as a buffer that is
+// not full takes any (wire contract, section 18.4), and counts for nothing until its Ack; what stands around it is bounded as ever.
 func (r *resumable) bound() {
 	c := r.conn
 	if c.state != stateOpen {
@@ -181,8 +182,8 @@ func (r *resumable) bound() {
 	}
 	most := c.hub().opt.StatefulMax
 	switch {
-	case r.out.owned > most:
-		r.overflow(fmt.Errorf("hubrt: the client has not acknowledged messages that take %d bytes, at most %d may wait (StatefulMax)", r.out.owned, most))
+	case r.out.owned-r.out.giant > most:
+		r.overflow(fmt.Errorf("hubrt: the client has not acknowledged messages that take %d bytes, at most %d may wait beside one message (StatefulMax)", r.out.owned-r.out.giant, most))
 	case r.out.shared > sharedFactor*most:
 		r.overflow(fmt.Errorf("hubrt: the client has not acknowledged %d bytes of messages to many, at most %d may wait (%d times StatefulMax)", r.out.shared, sharedFactor*most, sharedFactor))
 	case r.out.len() > maxPieces:

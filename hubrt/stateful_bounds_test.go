@@ -1,6 +1,7 @@
 package hubrt
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -187,4 +188,74 @@ func TestStatefulMemory(t *testing.T) {
 			t.Errorf("at the end: %+v", st)
 		}
 	})
+}
+
+// TestStatefulGiant: one message of any size passes, as in wire contract, section 18.4, whatever stands around it; what comes beside it is bounded as ever.
+func TestStatefulGiant(t *testing.T) {
+	t.Parallel()
+	const most, size = 20_000, 100_000
+	giant := strings.Repeat("x", size)
+	long := strings.Repeat("y", 1000)
+	for _, away := range []bool{false, true} {
+		t.Run(fmt.Sprint("away ", away), func(t *testing.T) {
+			t.Parallel()
+			bubble(t, rigConfig{loops: 1}, func(r *rig) {
+				opt := resumes
+				opt.StatefulBuffer, opt.StatefulMax = most/2, most
+				h := r.hub(probe{}, opt)
+				handle(t, h, "Giant", func() string { return giant })
+				s := r.connectStateful(h)
+				to := h.Clients().Client(s.id.String())
+				push := func(text string) {
+					t.Helper()
+					if err := to.Send("m", text); err != nil {
+						t.Fatal(err)
+					}
+					synctest.Wait()
+				}
+				want := []string{result("1", `"x"`), result("2", `"`+giant+`"`), message("m", `"`+long+`"`), message("m", `"`+long+`"`)}
+				s.send(call1("1", "Echo", `"x"`), call1("2", "Giant"))
+				s.expect(want[0])
+				synctest.Wait()
+				if !away {
+					s.expect(want[1])
+				}
+				push(long)
+				push(long)
+				if away {
+					synctest.Wait()
+					s.back()
+					s.expect(sequence(1), ack(2))
+					s.expect(want...)
+				} else {
+					s.expect(want[2:]...)
+				}
+				s.send(ack(4))
+				synctest.Wait()
+				if st := r.rt.Stats(); st.StatefulBytes != 0 {
+					t.Fatalf("all is acknowledged: %+v", st)
+				}
+				push(giant) // another one
+				for rec, ok := s.read(); rec != message("m", `"`+giant+`"`); rec, ok = s.read() {
+					if !ok || !strings.HasPrefix(rec, `{"type":8`) && rec != `{"type":6}` {
+						t.Fatalf("got %.100s", rec)
+					}
+				}
+				s.send(ack(5))
+				synctest.Wait()
+				// Two at a time are too many.
+				push(giant)
+				push(giant)
+				for ok := true; ok; {
+					_, ok = s.read()
+				}
+				_ = s.nc.Close()
+				<-s.link.closed
+				if s.link.end != engine.OutboundOverflow {
+					t.Errorf("ended with %v", s.link.end)
+				}
+				checkEmpty(t, h)
+			})
+		})
+	}
 }
