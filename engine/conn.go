@@ -43,19 +43,20 @@ const (
 	flagEOF                           // read has shown the end
 	flagEOFTold                       // the handler knows
 	flagPaused
-	flagBlocked // the kernel takes no more; an event will come
-	flagOver    // over the outbound cap: the handler is owed OnDrain
-	flagInData  // inside OnData: the bytes that were left are in use
-	flagReshow  // inside OnData: show the rest again, something has changed
-	flagInReady // in Loop.ready
-	flagInAgain // in Loop.again
-	flagDirty   // in Loop.dirty
-	flagTold    // OnClose has run, or must not
-	flagFreed   // test builds: the slot is free
-	flagRemote4 // ip is an IPv4 address
-	flagRemote6 // ip is an IPv6 address
-	flagRare    // Loop.rare has something of it
-	flagTLS     // Loop.sealed has its TLS side
+	flagBlocked  // the kernel takes no more; an event will come
+	flagOver     // over the outbound cap: the handler is owed OnDrain
+	flagInData   // inside OnData: the bytes that were left are in use
+	flagReshow   // inside OnData: show the rest again, something has changed
+	flagInReady  // in Loop.ready
+	flagInAgain  // in Loop.again
+	flagDirty    // in Loop.dirty
+	flagTold     // OnClose has run, or must not
+	flagFreed    // test builds: the slot is free
+	flagRemote4  // ip is an IPv4 address
+	flagRemote6  // ip is an IPv6 address
+	flagRare     // Loop.rare has something of it
+	flagTLS      // Loop.sealed has its TLS side
+	flagGathered // in Loop.gathered
 
 	flagListed = flagInReady | flagInAgain | flagDirty
 )

@@ -79,6 +79,7 @@ func (c *Conn) Detach(prefix []byte) (net.Conn, error) {
 		return nil, errHandshaking
 	}
 	l := c.loop
+	l.settle(c)
 	l.flush(c)
 	if c.flags&flagDead != 0 {
 		return nil, fmt.Errorf("engine: detach: %w", ErrClosed)

@@ -71,10 +71,16 @@ func (l *Loop) runAgain() {
 }
 
 // read reads what the kernel has, up to the budget, and shows it.
-func (l *Loop) read(c *Conn) {
+func (l *Loop) read(c *Conn) { l.readUpTo(c, readBudget) }
+
+// readUpTo is read with a part of the budget.
+func (l *Loop) readUpTo(c *Conn, budget int) {
 	c.verify("read")
-	budget := readBudget
 	for c.flags&flagDead == 0 {
+		if budget <= 0 {
+			l.later(c)
+			return
+		}
 		if c.flags&flagClosing != 0 {
 			l.discard(c, budget)
 			return
@@ -105,11 +111,7 @@ func (l *Loop) read(c *Conn) {
 			return
 		}
 		if n == 0 {
-			c.flags |= flagEOF
-			c.tellEOF()
-			if c.flags&flagClosing == 0 {
-				c.over()
-			}
+			l.ended(c)
 			return
 		}
 		l.bytesIn += int64(n)
@@ -126,10 +128,16 @@ func (l *Loop) read(c *Conn) {
 		if !l.hasMore(c, n, len(p)) {
 			return // a short read: the kernel has no more, and an event comes with more
 		}
-		if budget -= n; budget <= 0 {
-			l.later(c)
-			return
-		}
+		budget -= n
+	}
+}
+
+// ended handles the end of the peer's direction.
+func (l *Loop) ended(c *Conn) {
+	c.flags |= flagEOF
+	c.tellEOF()
+	if c.flags&flagClosing == 0 {
+		c.over()
 	}
 }
 

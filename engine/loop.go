@@ -11,7 +11,8 @@ import (
 
 const (
 	readBudget = 64 << 10 // bytes per connection and iteration; also the size of the shared read buffer
-	eventBatch = 512      // events per look at the sockets
+	eventBatch = 64       // events per look at the sockets: see gather
+	eventLooks = 8        // looks per iteration, as long as each finds as many
 )
 
 // Loop is one event loop. Its methods are for the loop's goroutine, but for Index and Post.
@@ -43,6 +44,9 @@ type Loop struct {
 	sealedIn  []byte       // records that were read; nil until there is one
 	sealedOut []byte       // records to be written
 	lent      bytes.Buffer // for records that are being read; see sealed.borrow
+
+	gathered    []gathered // have been read, and not yet shown
+	gatheredEnd int        // of the read buffer
 
 	ready   []*Conn            // have more to read, after their budget
 	again   []*Conn            // have been resumed or got another handler: to be shown what was left
@@ -76,7 +80,8 @@ func newLoop(e *Engine, index, yields int) *Loop {
 	return &Loop{
 		engine: e, index: index, yields: yields,
 		readBuf: make([]byte, readBudget), events: make([]event, eventBatch), vector: make([][]byte, 0, vectorMax),
-		epoch: now, wall: now, now: 1,
+		gathered: make([]gathered, 0, eventBatch),
+		epoch:    now, wall: now, now: 1,
 	}
 }
 
@@ -102,9 +107,7 @@ func (l *Loop) run() {
 // iterate handles the first n events, runs what was posted, flushes, frees. It reports that the loop has ended.
 func (l *Loop) iterate(n int) (ended bool) {
 	l.runReady() // first, so that nobody gets two budgets by being ready again
-	for i := range l.events[:n] {
-		l.event(&l.events[i])
-	}
+	l.runEvents(n)
 	l.drv.step()
 	l.runTasks()
 	l.runTimers()
@@ -122,6 +125,24 @@ func (l *Loop) iterate(n int) (ended bool) {
 	l.publish()
 	l.drv.stop()
 	return true
+}
+
+// runEvents handles the first n events, and those of more looks if that was all there was room for. What a look has caused is written before the next, unless
+// there are tasks: broadcasts, as a rule, which what is written to their receivers leaves with.
+func (l *Loop) runEvents(n int) {
+	for looks := 1; ; looks++ {
+		for i := range l.events[:n] {
+			l.gather(&l.events[i])
+		}
+		l.showGathered()
+		if n < len(l.events) || looks == eventLooks {
+			return
+		}
+		if !l.hasTasks() {
+			l.runFlush()
+		}
+		n = l.wait(0)
+	}
 }
 
 // poll looks at the sockets. It blocks only after it has looked once and yielded to other goroutines, whose replies then
@@ -196,25 +217,27 @@ func (l *Loop) busy() bool {
 
 // event handles what became ready for one connection, unless it has gone.
 func (l *Loop) event(ev *event) {
-	c := l.slab.at(ev.slot, ev.gen)
-	if c == nil {
-		return // of an earlier owner of the descriptor
+	if c := l.slab.at(ev.slot, ev.gen); c != nil { // else of an earlier owner of the descriptor
+		l.handle(c, ev.bits)
 	}
-	if ev.bits&(readyEnd|readyHup|readyErr) != 0 {
+}
+
+func (l *Loop) handle(c *Conn, bits readiness) {
+	if bits&(readyEnd|readyHup|readyErr) != 0 {
 		c.flags |= flagEnd
-		if ev.bits&readyHup != 0 {
+		if bits&readyHup != 0 {
 			c.flags |= flagHup
 		}
-		if ev.bits&readyErr != 0 {
+		if bits&readyErr != 0 {
 			c.flags |= flagErr
 		}
 	}
-	if ev.bits&readyOut != 0 && c.flags&flagBlocked != 0 {
+	if bits&readyOut != 0 && c.flags&flagBlocked != 0 {
 		c.flags &^= flagBlocked
 		l.flush(c)
 		l.drained(c)
 	}
-	if ev.bits&(readyIn|readyEnd|readyHup|readyErr) != 0 {
+	if bits&(readyIn|readyEnd|readyHup|readyErr) != 0 {
 		l.read(c)
 	}
 }
