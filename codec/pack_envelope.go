@@ -23,15 +23,19 @@ func (messagePack) Decode(rec []byte, m *Message) error {
 }
 
 func (e *packEnvelope) read() error {
-	h := readHead(e.rec, 0)
-	switch {
-	case h.kind == kindArray:
-	case len(e.rec) == 0 || h.kind == kindNone && e.rec[0] != neverUsed:
-		return errPackEnd
-	default:
-		return unexpectedCode(e.rec[0])
+	if n, ok := quickArray(e.rec, 0); ok {
+		e.i, e.items = 1, n
+	} else {
+		h := readHead(e.rec, 0)
+		switch {
+		case h.kind == kindArray:
+		case len(e.rec) == 0 || h.kind == kindNone && e.rec[0] != neverUsed:
+			return errPackEnd
+		default:
+			return unexpectedCode(e.rec[0])
+		}
+		e.i, e.items = h.end, h.count
 	}
-	e.i, e.items = h.end, h.count
 	kind, err := e.integer("messageType", 32)
 	if err != nil {
 		return err
@@ -95,17 +99,25 @@ func (e *packEnvelope) invocation() (err error) {
 
 // arguments finds the ends of the argument list. What is wrong with it is that call's problem alone.
 func (e *packEnvelope) arguments() error {
-	h := readHead(e.rec, e.i)
-	if h.kind != kindArray {
-		return errPackArguments
-	}
-	end := h.end
-	if h.count > 0 {
-		if end = packContentEnd(e.rec, h.end, h.count, 2); end < 0 {
-			return ErrBinding
+	count, ok := quickArray(e.rec, e.i)
+	start := e.i + 1
+	if !ok {
+		h := readHead(e.rec, e.i)
+		if h.kind != kindArray {
+			return errPackArguments
 		}
+		count, start = h.count, h.end
 	}
-	e.m.Args, e.m.NArgs = e.rec[h.end:end:end], h.count
+	end := start
+	if count == 1 {
+		end = packEnd(e.rec, start, 2)
+	} else if count > 1 {
+		end = packContentEnd(e.rec, start, count, 2)
+	}
+	if end < 0 {
+		return ErrBinding
+	}
+	e.m.Args, e.m.NArgs = e.rec[start:end:end], count
 	e.i = end
 	return nil
 }

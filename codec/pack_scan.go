@@ -177,6 +177,9 @@ func (h *packHead) values() int {
 // that of JSON), has the byte 0xc1, or declares more elements than bytes are left. The sum of the elements that are still to come counts, so whatever passes has no more
 // values than bytes, and what comes behind may trust the counts in it.
 func packEnd(b []byte, i, depth int) int {
+	if end := quickEnd(b, i); end > 0 {
+		return end
+	}
 	h := readHead(b, i)
 	switch h.kind {
 	case kindNone:
@@ -190,6 +193,32 @@ func packEnd(b []byte, i, depth int) int {
 		}
 	}
 	return h.end
+}
+
+// quickEnd is packEnd for most values of messages, numbers and text of up to 255 bytes; 0: it may be another one.
+func quickEnd(b []byte, i int) int {
+	if i >= len(b) {
+		return 0
+	}
+	end := 0
+	if step := packSteps[b[i]]; step != 0 {
+		end = i + int(step)
+	} else if b[i] == packStr8 && i+1 < len(b) {
+		end = i + 2 + int(b[i+1])
+	}
+	if end > len(b) {
+		return 0
+	}
+	return end
+}
+
+// quickArray reads the head of an array of up to 15 elements at i; ok is false for anything else, or if there cannot be as many.
+func quickArray(b []byte, i int) (count int, ok bool) {
+	if i >= len(b) || b[i]&0xF0 != packArray {
+		return 0, false
+	}
+	count = int(b[i] & 0x0F)
+	return count, len(b)-i-1 >= count
 }
 
 // packSteps are the sizes of the values whose first byte says all about their size; 0 for the others.
@@ -220,10 +249,8 @@ func packContentEnd(b []byte, i, n, depth int) int {
 		}
 		n--
 		sum--
-		if i < len(b) && packSteps[b[i]] != 0 {
-			if i += int(packSteps[b[i]]); i > len(b) {
-				return -1
-			}
+		if end := quickEnd(b, i); end > 0 {
+			i = end
 			continue
 		}
 		h := readHead(b, i)
