@@ -15,8 +15,8 @@ import (
 // Bind decodes one MessagePack value: integers of any width, if they fit; floats also from integers, integers never from floats; []byte from binary, time.Time from the timestamp
 // extension; text is never binary; nil is nil, "" for a string, and fails for everything that has no nil, except as a member of a struct, where it is the zero value. any becomes nil, bool, int64,
 // uint64 (beyond int64), float64, string, []byte, time.Time, Ext, []any, map[string]any, or map[any]any when a key is no string. Structs come from maps, or from arrays in the order of
-// their fields; names have regard to case, unknown members are skipped. json.RawMessage and what has an UnmarshalJSON
-// get the value's translation to JSON, a Raw the bytes.
+// their fields; names have regard to case, unknown members are skipped. Keys of a map that are integers may be text. json.RawMessage
+// and what has an UnmarshalJSON get the value's translation to JSON, a Raw the bytes.
 //
 // Nothing in dst points into value afterwards. After an error its content is undefined. Errors say what was expected and what came, and repeat no more than a few bytes of it.
 func (messagePack) Bind(value []byte, dst any) (err error) {

@@ -283,7 +283,7 @@ func (u *unpacker) mapping(dst reflect.Value, h packHead) error {
 	for n := range h.count {
 		key.SetZero()
 		value.SetZero()
-		if err := u.value(key); err != nil {
+		if err := u.key(key); err != nil {
 			return fmt.Errorf("key of member %d: %w", n, err)
 		}
 		if !key.Comparable() {
@@ -295,6 +295,35 @@ func (u *unpacker) mapping(dst reflect.Value, h packHead) error {
 		members.SetMapIndex(key, value)
 	}
 	dst.Set(members)
+	return nil
+}
+
+// key decodes a map's key. Integers may be text, as they are in JSON: the official JavaScript client writes the keys of objects as text, whatever they are.
+func (u *unpacker) key(dst reflect.Value) error {
+	h := readHead(u.b, u.i)
+	if h.kind != kindStr || packTypeOf(dst.Type()).read != formKind {
+		return u.value(dst)
+	}
+	text := string(u.b[h.start:h.end])
+	switch {
+	case dst.CanInt():
+		bits := dst.Type().Bits()
+		n, err := strconv.ParseInt(text, 10, bits)
+		if err != nil {
+			return notPackedInt(u.b, h, bits)
+		}
+		dst.SetInt(n)
+	case dst.CanUint():
+		bits := dst.Type().Bits()
+		n, err := strconv.ParseUint(text, 10, bits)
+		if err != nil {
+			return notPackedUint(u.b, h, bits)
+		}
+		dst.SetUint(n)
+	default:
+		return u.value(dst)
+	}
+	u.i = h.end
 	return nil
 }
 
