@@ -214,6 +214,20 @@ func BenchmarkDecodeInvocationPacked(b *testing.B) {
 	}
 }
 
+// BenchmarkPackedTowers is a record of 32 KiB that is nothing but the heads of containers.
+func BenchmarkPackedTowers(b *testing.B) {
+	for _, name := range []string{"towers", "small arrays"} {
+		b.Run(name, func(b *testing.B) {
+			rec := hostilePacked()[name]
+			var m Message
+			b.SetBytes(int64(len(rec)))
+			for b.Loop() {
+				_ = MessagePack.Decode(rec, &m)
+			}
+		})
+	}
+}
+
 func BenchmarkAppendResultPacked(b *testing.B) {
 	buf := make([]byte, 0, 4096)
 	for name, v := range map[string]any{

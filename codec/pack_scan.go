@@ -253,24 +253,37 @@ func packContentEnd(b []byte, i, n, depth int) int {
 			i = end
 			continue
 		}
-		h := readHead(b, i)
-		switch h.kind {
-		case kindNone:
-			return -1
-		case kindArray, kindMap:
-			if depth+open >= maxDepth {
-				return -1
+		var end int
+		count := -1 // values in a container
+		if i < len(b) && b[i]-packMap < packStr-packMap {
+			// As most containers are, and those of a record that is nothing but containers: a third of the time of readHead (BenchmarkPackedTowers).
+			if count, end = int(b[i]&0x0F), i+1; b[i] < packArray {
+				count *= 2
 			}
-			if h.count > 0 {
-				around[open] = n
-				open++
-				n = h.values()
-				if sum += n; sum > len(b)-h.start {
-					return -1
-				}
+		} else {
+			h := readHead(b, i)
+			switch end = h.end; h.kind {
+			case kindNone:
+				return -1
+			case kindArray, kindMap:
+				count = h.values()
 			}
 		}
-		i = h.end
+		i = end
+		if count < 0 {
+			continue
+		}
+		if depth+open >= maxDepth {
+			return -1
+		}
+		if count > 0 {
+			around[open] = n
+			open++
+			n = count
+			if sum += n; sum > len(b)-i {
+				return -1
+			}
+		}
 	}
 }
 
