@@ -209,3 +209,55 @@ func TestPollBehindPosts(t *testing.T) {
 		}
 	})
 }
+
+// TestReplyBehindALargeOne: an answer may have any size, and while it is on its way to a slow client, what comes behind it waits: it does not end the connection.
+func TestReplyBehindALargeOne(t *testing.T) {
+	t.Parallel()
+	for _, backend := range []string{"epoll", "gnet"} {
+		for _, size := range []int{3 << 20, 16 << 20} {
+			t.Run(fmt.Sprint(backend, ", ", size), func(t *testing.T) {
+				t.Parallel()
+				cfg := spoke.Config{}
+				cfg.Engine.Backend = backend
+				var hub *spoke.Hub
+				s, addr := start(t, cfg, func(s *spoke.Server) { hub = mapLong(s) })
+				c := dial(t, addr, "/h")
+				write := func(record string) {
+					t.Helper()
+					if err := c.Write(record); err != nil {
+						t.Fatal(err)
+					}
+				}
+				write(fmt.Sprintf(`{"type":1,"invocationId":"0","target":"ByWorker","arguments":[%d]}`, size))
+				waitFor(t, "the large answer", func() bool { st := s.Stats(); return st.Hubs.Calls == 1 && st.Hubs.CallsRunning == 0 })
+				for i := range 3 {
+					if err := hub.Clients().All().Send("news", i); err != nil {
+						t.Fatal(err)
+					}
+					write(fmt.Sprintf(`{"type":1,"invocationId":"%d","target":"Echo","arguments":["x"]}`, i+1))
+				}
+				waitFor(t, "the other calls", func() bool { st := s.Stats().Hubs; return st.CallsWaiting > 0 || st.Connections == 0 })
+				news := 0
+				for answers := 0; answers < 4 || news < 3; {
+					m, err := c.Next()
+					if err != nil {
+						t.Fatalf("after %d answers and %d messages: %v", answers, news, err)
+					}
+					switch m.Type {
+					case 1:
+						news++
+					case 3:
+						want := 3
+						if answers == 0 {
+							want = size + 2
+						}
+						if m.InvocationID != fmt.Sprint(answers) || len(m.Result) != want {
+							t.Fatalf("answer to %q with %d bytes, want that to %d with %d", m.InvocationID, len(m.Result), answers, want)
+						}
+						answers++
+					}
+				}
+			})
+		}
+	}
+}
