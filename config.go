@@ -171,7 +171,7 @@ func (c *Config) RegisterFlags(fs *flag.FlagSet) {
 	num(&c.Engine.Loops, "loops", "event loops (default: GOMAXPROCS)")
 	num(&c.Engine.Outbound, "outbound", "bytes that may wait to go out to one client before streams to it and its next calls wait (default 64 KiB)")
 	num(&c.Engine.OutboundMax, "outbound-max", "bytes waiting for one client at which it is cut off at once; messages shared with others count in full (default 64 MiB)")
-	num(&c.Engine.OwnedMax, "outbound-owned-max", "bytes waiting for one client that nobody shares, at which it is cut off at once (default 1 MiB)")
+	num(&c.Engine.OwnedMax, "outbound-owned-max", "bytes waiting for one client that nobody shares, at which it is cut off at once; two messages of more than a quarter of that do not count (default 1 MiB)")
 	num(&c.Engine.FramesMax, "frames-max", "messages waiting for one client at which it is cut off at once (default 65536)")
 	dur(&c.Engine.SendTimeout, "send-timeout", "a client over -outbound that takes nothing for so long is cut off (default 10s); so is one that takes nothing of an ordinary HTTP answer")
 	num(&c.Engine.SendBuffer, "send-buffer", "SO_SNDBUF of each connection in bytes (default 128 KiB, -1: up to the kernel)")

@@ -36,7 +36,8 @@ type Config struct {
 	// everybody else has sent already. A healthy reader may lag by a burst of that size.
 	OutboundMax int
 	// OwnedMax is the hard cap of the part of the waiting bytes that was copied for this connection alone (Write), counted
-	// by the buffers that hold it; default 1 MiB. Checked before each piece like OutboundMax, so a single large Write passes.
+	// by the buffers that hold it; default 1 MiB. Checked before each piece like OutboundMax, so a single large Write passes. Buffers of more
+	// than a quarter of the cap do not count for it: of these two may wait, with anything behind them; over a third the next piece resets, too.
 	OwnedMax int
 	// FramesMax is the hard cap of the number of waiting pieces (frames, and runs of written bytes); default 65,536, that
 	// is 1 MiB of queue. Over it: OutboundOverflow.

@@ -49,12 +49,13 @@ func (c *Conn) moveMessage(o *outQueue, grows int) *buffer {
 	rest := len(from.b) - start
 	to := c.loop.buffers.get(rest + grows)
 	to.b = append(to.b, from.b[start:]...)
-	o.owned += cap(to.b)
+	cfg := &c.loop.engine.cfg
+	o.charge(cap(to.b), 1, cfg)
 	if start > 0 {
 		from.b = from.b[:start]
 		o.pieces = append(o.pieces, piece{own: to}) // its bytes are counted already
 	} else {
-		o.owned -= cap(from.b)
+		o.charge(cap(from.b), -1, cfg)
 		o.pieces[len(o.pieces)-1].own = to
 		c.loop.buffers.put(from)
 	}

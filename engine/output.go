@@ -70,7 +70,7 @@ func (c *Conn) append(o *outQueue, p []byte, n int) {
 	if len(p) > 0 {
 		b := c.loop.buffers.get(max(len(p), n, tailSize))
 		b.b = append(b.b, p...)
-		o.owned += cap(b.b)
+		o.charge(cap(b.b), 1, &c.loop.engine.cfg)
 		o.push(piece{own: b}, len(p))
 	}
 }
@@ -90,12 +90,24 @@ func (c *Conn) Buffered() int {
 // allow, or they have not yet fallen to half of that since they did. Then the handler is owed OnDrain, unless the connection ends first; so who produces bytes for it can stop here and go on there.
 func (c *Conn) Over() bool { return c.flags&flagOver != 0 }
 
+// A copy that takes more than a part of OwnedMax does not count for it, or the next ping would cut off who is taking a large message. Of such copies so many may wait when another piece
+// comes: one that is being written, which takes its time, and one that was made when there was room behind it.
+const (
+	largePart = 4
+	largeMax  = 2
+)
+
+// large says that a buffer of copied bytes is one of those.
+func (cfg *Config) large(size int) bool { return size > cfg.OwnedMax/largePart }
+
 // admit checks the hard caps before a piece is added: at most the cap and one piece wait.
 func (c *Conn) admit(o *outQueue) bool {
 	cfg := &c.loop.engine.cfg
 	switch {
 	case o.bytes > cfg.OutboundMax:
 		c.Reset(OutboundOverflow, fmt.Errorf("engine: %d bytes wait to go out, at most %d may", o.bytes, cfg.OutboundMax))
+	case o.large > largeMax:
+		c.Reset(OutboundOverflow, fmt.Errorf("engine: %d pieces of the connection's own of more than %d bytes each wait to go out, at most %d may", o.large, cfg.OwnedMax/largePart, largeMax))
 	case o.owned > cfg.OwnedMax:
 		c.Reset(OutboundOverflow, fmt.Errorf("engine: %d bytes of the connection's own wait to go out, at most %d may", o.owned, cfg.OwnedMax))
 	case o.len() >= cfg.FramesMax:
@@ -143,7 +155,7 @@ func (l *Loop) crowds(o *outQueue, part int) bool {
 		return false
 	}
 	first := o.pieces[o.head].own
-	return first == nil || o.owned-cap(first.b) > limit
+	return first == nil || cfg.large(cap(first.b)) || o.owned-cap(first.b) > limit
 }
 
 // unstall takes c off the list of those over the cap.
@@ -315,7 +327,7 @@ func (l *Loop) wrote(c *Conn, o *outQueue, n int, e syscall.Errno) bool {
 	case e == 0:
 		l.bytesOut += int64(n)
 		o.progress = l.now
-		if o.advance(n, &l.buffers); o.bytes == 0 {
+		if o.advance(n, &l.buffers, &l.engine.cfg); o.bytes == 0 {
 			l.unstall(c)
 			l.dropOutput(c)
 		}

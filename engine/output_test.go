@@ -27,6 +27,7 @@ var outputClauses = []clause{
 	{name: "output/a large piece passes the caps of an empty queue", tune: func(cfg *Config) {
 		cfg.OwnedMax, cfg.OutboundMax, cfg.Outbound = 1<<16, 1<<16, 1<<16
 	}, run: testLargePiece},
+	{name: "output/behind large copies", tune: func(cfg *Config) { cfg.OwnedMax = 1 << 20 }, run: testBehindLarge},
 	{name: "output/a healthy reader in a burst of 24 MB", run: testBurst},
 	{name: "output/a healthy reader of small frames and copies in turn", run: testTurns},
 	{name: "output/over the cap by the buffers of copies", tune: func(cfg *Config) { cfg.Outbound, cfg.OwnedMax = 8<<20, 1<<20 }, run: testCrowded(true)},
@@ -284,6 +285,48 @@ func testHardCap(f *Frame, p []byte) func(t *testing.T, w *world) {
 		if _, err := io.Copy(io.Discard, c); err == nil && c.LocalAddr().Network() != "unix" {
 			t.Error("the peer sees an ordinary end, as if it had got everything")
 		}
+	}
+}
+
+// testBehindLarge: a peer that takes large copies is not cut off by what comes behind them, unless that is more of the kind.
+func testBehindLarge(t *testing.T, w *world) {
+	for _, size := range []int{8 << 20, 900 << 10, 300 << 10} {
+		closed, ends := endings()
+		refs := make(chan Ref, 1)
+		p := w.connect(func(c *Conn) Handler { refs <- c.Ref(); return &probe{close: closed} })
+		r := await(t, refs, "the connection")
+		want := numbers(2*size + 100)
+		on(t, r.Loop(), func() {
+			c := r.Conn()
+			c.Write(want[:size])
+			c.Write(want[size : 2*size])
+		})
+		for rest := want[2*size:]; len(rest) > 0; rest = rest[10:] { // one iteration each
+			on(t, r.Loop(), func() {
+				c := r.Conn()
+				if c == nil {
+					t.Fatalf("two copies of %d bytes wait, and %d bytes behind them end the connection: %v", size, len(want)-2*size-len(rest), (<-ends).err)
+				}
+				c.Send(NewFrame(rest[:5:5], 0))
+				c.Write(rest[5:10])
+			})
+		}
+		got := make([]byte, len(want))
+		if _, err := io.ReadFull(p, got); err != nil || !bytes.Equal(got, want) {
+			t.Fatalf("copies of %d bytes: %v", size, err)
+		}
+		if size == 8<<20 { // of smaller ones the kernel takes some
+			on(t, r.Loop(), func() {
+				c := r.Conn()
+				for range largeMax + 4 {
+					c.Write(want[:size])
+				}
+			})
+			if e := await(t, ends, "the end"); e.reason != OutboundOverflow || e.err == nil {
+				t.Fatalf("closed with %v, %v", e.reason, e.err)
+			}
+		}
+		_ = p.Close()
 	}
 }
 

@@ -19,7 +19,8 @@ type outQueue struct {
 	head     int    // the first that has not left
 	off      int    // bytes of it that have
 	bytes    int    // that wait
-	owned    int    // size of the buffers of copied bytes
+	owned    int    // size of the buffers of copied bytes, but for large ones
+	large    int32  // how many of these there are: see Config.large
 	message  int32  // where in the tail's buffer the last message begins, counted from 1; 0: what was queued last is none that can be added to
 	stalled  int32  // index in Loop.stalled; -1: not over the cap
 	progress uint32 // second at which the kernel last took something
@@ -90,6 +91,15 @@ func (o *outQueue) push(p piece, n int) {
 	o.bytes += n
 }
 
+// charge counts a buffer of copied bytes in (1) or out (-1).
+func (o *outQueue) charge(size, by int, cfg *Config) {
+	if cfg.large(size) {
+		o.large += int32(by)
+	} else {
+		o.owned += by * size
+	}
+}
+
 // tail is the last piece if written bytes can be added to it.
 func (o *outQueue) tail() *buffer {
 	if o.len() == 0 {
@@ -99,7 +109,7 @@ func (o *outQueue) tail() *buffer {
 }
 
 // advance takes n bytes that have left off the front.
-func (o *outQueue) advance(n int, free *buffers) {
+func (o *outQueue) advance(n int, free *buffers, cfg *Config) {
 	o.bytes -= n
 	for n > 0 {
 		p := &o.pieces[o.head]
@@ -110,7 +120,7 @@ func (o *outQueue) advance(n int, free *buffers) {
 		}
 		n -= rest
 		if p.own != nil {
-			o.owned -= cap(p.own.b)
+			o.charge(cap(p.own.b), -1, cfg)
 			free.put(p.own)
 		}
 		*p = piece{}
