@@ -186,14 +186,35 @@ func (c *conn) end(r engine.CloseReason, err error) {
 	c.recv.OnClosed(r, err)
 }
 
+// written counts what was written for one connection alone. As in the engine, a piece of more than a quarter of OwnedMax is counted by number: else whatever came next would cut off
+// who is taking a large one.
+type written struct {
+	bytes int // but for large pieces
+	large int
+}
+
+// largeMax is how many large pieces may wait when another piece comes.
+const largeMax = 2
+
+// count counts a piece in (1) or out (-1).
+func (w *written) count(size, by int, l *Limits) {
+	if size > l.OwnedMax/4 {
+		w.large += by
+	} else {
+		w.bytes += by * size
+	}
+}
+
 // overflow says over which limit the outgoing bytes are, before more is added: so at most the limit and one piece wait, and a single large piece passes, as the engine has
 // it. nil: none.
-func (l *Limits) overflow(bytes, owned, frames int) error {
+func (l *Limits) overflow(bytes int, own written, frames int) error {
 	switch {
 	case bytes > l.OutboundMax:
 		return fmt.Errorf("longpoll: %d bytes wait to go out, at most %d may", bytes, l.OutboundMax)
-	case owned > l.OwnedMax:
-		return fmt.Errorf("longpoll: %d bytes of the connection's own wait to go out, at most %d may", owned, l.OwnedMax)
+	case own.large > largeMax:
+		return fmt.Errorf("longpoll: %d pieces of the connection's own of more than %d bytes each wait to go out, at most %d may", own.large, l.OwnedMax/4, largeMax)
+	case own.bytes > l.OwnedMax:
+		return fmt.Errorf("longpoll: %d bytes of the connection's own wait to go out, at most %d may", own.bytes, l.OwnedMax)
 	case frames >= l.FramesMax:
 		return fmt.Errorf("longpoll: %d frames wait to go out, at most %d may", frames, l.FramesMax)
 	}

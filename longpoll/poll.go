@@ -26,9 +26,9 @@ type Polled struct {
 	conn
 	waiter Waiter // the poll that waits; nil: none. Once it is answered, the last one, as long as its answer may be leaving
 	out    []*engine.Frame
-	tail   []byte // written behind out, nobody else's; becomes a frame
-	bytes  int    // of out and tail
-	owned  int    // of these: written
+	tail   []byte  // written behind out, nobody else's; becomes a frame
+	bytes  int     // of out and tail
+	own    written // of these: written
 
 	poll, gap uint32 // how long polls wait, and how long the client may be away; seconds
 	changed   uint32 // when the present poll began, or the last one ended
@@ -111,7 +111,7 @@ func (p *Polled) Write(records []byte) {
 	}
 	p.tail = append(p.tail, records...)
 	p.bytes += len(records)
-	p.owned += len(records)
+	p.own.count(len(records), 1, p.limits)
 	p.added()
 }
 
@@ -120,7 +120,7 @@ func (p *Polled) admit() bool {
 	if p.ended || p.closed {
 		return false
 	}
-	err := p.limits.overflow(p.bytes, p.owned, len(p.out))
+	err := p.limits.overflow(p.bytes, p.own, len(p.out))
 	if err != nil {
 		p.close(engine.OutboundOverflow, err)
 	}
@@ -162,7 +162,7 @@ func (p *Polled) flush() {
 	}
 	p.cut()
 	frames := p.out
-	p.out, p.bytes, p.owned = nil, 0, 0
+	p.out, p.bytes, p.own = nil, 0, written{}
 	p.answer(Answer{Status: 200, Data: true, Frames: frames})
 	if p.ended && p.deleted {
 		p.close(p.reason, p.cause)
@@ -263,7 +263,7 @@ func (p *Polled) close(r engine.CloseReason, err error) {
 		return
 	}
 	p.out, p.tail = nil, nil
-	p.bytes, p.owned = 0, 0
+	p.bytes, p.own = 0, written{}
 	if p.waits() {
 		status := 204
 		if p.failed {

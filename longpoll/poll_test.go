@@ -193,11 +193,20 @@ func TestPolledLimits(t *testing.T) {
 	}{
 		{"bytes", Limits{OutboundMax: 10}, func(p *polls) { p.Send(frame("0123456789")); p.Send(frame("x")); p.Send(frame("y")) }, "11 bytes wait to go out, at most 10 may"},
 		{"own bytes", Limits{OwnedMax: 4}, func(p *polls) {
-			p.Write([]byte("1234"))
-			p.Send(frame("shared"))
-			p.Write([]byte("5"))
-			p.Send(frame("z"))
+			for range 5 {
+				p.Write([]byte("1"))
+				p.Send(frame("shared"))
+			}
 		}, "5 bytes of the connection's own wait to go out, at most 4 may"},
+		{"large ones", Limits{OwnedMax: 4}, func(p *polls) {
+			p.Write([]byte("large"))
+			p.Send(frame("shared"))
+			p.Write([]byte("large"))
+			p.Write([]byte("s"))
+			p.Send(frame("shared"))
+			p.Write([]byte("large"))
+			p.Send(frame("z"))
+		}, "3 pieces of the connection's own of more than 1 bytes each wait to go out, at most 2 may"},
 		{"frames", Limits{FramesMax: 2}, func(p *polls) { p.Send(frame("1")); p.Send(frame("2")); p.Send(frame("3")); p.Send(frame("4")) }, "2 frames wait to go out, at most 2 may"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -234,6 +243,22 @@ func TestPolledLargePiece(t *testing.T) {
 		p.do(func() { p.Send(frame("9876543210")) })
 		p.do(func() { p.Poll(p.waiter("shared")) })
 		p.want("first: 200 data ", "own: 200 data [0123456789]", "drain", "shared: 200 data [9876543210]", "drain")
+	})
+}
+
+// TestPolledBehindLarge: what comes behind large records, before the client polls again, does not end the connection.
+func TestPolledBehindLarge(t *testing.T) {
+	t.Parallel()
+	limits := Limits{OwnedMax: 4}.Defaults()
+	pollBubble(t, &limits, func(p *polls) {
+		p.do(func() { p.Poll(p.waiter("first")) })
+		p.do(func() { p.Write([]byte("0123456789")) })
+		p.do(func() { p.Write([]byte("another one")) })
+		for range 4 {
+			p.do(func() { p.Send(frame("-")); p.Write([]byte("+")) })
+		}
+		p.do(func() { p.Poll(p.waiter("all")) })
+		p.want("first: 200 data ", "all: 200 data [0123456789another one][-][+][-][+][-][+][-][+]")
 	})
 }
 

@@ -24,7 +24,7 @@ type Relay struct {
 	mu    sync.Mutex
 	out   []piece       // under mu
 	bytes int           // under mu: of out, and of what is being written
-	owned int           // under mu: of these, nobody else's
+	own   written       // under mu: of these, nobody else's
 	over  bool          // under mu: the hub is owed OnDrain
 	last  bool          // under mu: nothing comes after out
 	broke bool          // under mu: the answer is not to end properly
@@ -65,12 +65,12 @@ func (r *Relay) push(p []byte, owned bool) {
 		return
 	}
 	r.mu.Lock()
-	err := r.limits.overflow(r.bytes, r.owned, len(r.out))
+	err := r.limits.overflow(r.bytes, r.own, len(r.out))
 	if err == nil {
 		r.out = append(r.out, piece{p, owned})
 		r.bytes += len(p)
 		if owned {
-			r.owned += len(p)
+			r.own.count(len(p), 1, r.limits)
 		}
 		r.over = r.over || r.bytes > r.limits.Outbound
 	}
@@ -201,7 +201,7 @@ func (r *Relay) wrote(out []piece) (broke bool) {
 	for _, p := range out {
 		r.bytes -= len(p.p)
 		if p.owned {
-			r.owned -= len(p.p)
+			r.own.count(len(p.p), -1, r.limits)
 		}
 	}
 	drained := r.over && r.bytes <= r.limits.Outbound/2

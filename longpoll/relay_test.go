@@ -219,10 +219,12 @@ func TestRelaySlow(t *testing.T) {
 		p.want("drain")
 		p.do(func() { p.r.Write(piece); p.r.Write(piece) }) // the first one of its own has left, so two more may wait
 		p.want()
-		p.do(func() { p.r.Write([]byte("x")) }) // and the one that passes the limit
+		p.do(func() { p.r.Write([]byte("x")) }) // with small ones behind them
+		p.want()
+		p.do(func() { p.r.Write(piece) }) // and the one that passes the limit
 		p.want()
 		p.do(func() { p.r.Write([]byte("y")) })
-		p.want("closed outbound-overflow: longpoll: 65537 bytes of the connection's own wait to go out, at most 65536 may")
+		p.want("closed outbound-overflow: longpoll: 3 pieces of the connection's own of more than 16384 bytes each wait to go out, at most 2 may")
 		p.w.slow <- struct{}{}
 		p.ended(http.ErrAbortHandler)
 		for _, n := range p.w.writes {
