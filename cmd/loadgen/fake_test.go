@@ -252,7 +252,7 @@ func (c *fakeConn) shake(rec string) {
 	switch rec {
 	case `{"protocol":"json","version":1}`:
 	case `{"protocol":"messagepack","version":1}`:
-		defer func() { c.packed = true }() // the answer is JSON
+		c.packed = true // before the answer, which is JSON: others may send to this client as soon as it has that
 	default:
 		c.text(`{"error":"unexpected handshake"}`)
 		return
@@ -262,12 +262,11 @@ func (c *fakeConn) shake(rec string) {
 	s.mu.Unlock()
 	<-time.After(s.shaking)
 	if s.handshake != "" {
-		c.text(s.handshake)
+		c.textAs(s.handshake, false)
 		return
 	}
-	c.text("{}")
+	c.textAs("{}", false)
 	if s.closeRecord != "" {
-		c.packed = rec != `{"protocol":"json","version":1}`
 		c.text(s.closeRecord)
 	}
 }
@@ -391,9 +390,11 @@ func (s *fakeServer) deliver(c *fakeConn, text, record string) {
 	}
 }
 
-func (c *fakeConn) text(record string) {
+func (c *fakeConn) text(record string) { c.textAs(record, c.packed) }
+
+func (c *fakeConn) textAs(record string, packed bool) {
 	op, p := byte(1), []byte(record+"\x1e")
-	if c.packed {
+	if packed {
 		op, p = 2, packRecord(record, c.server.pretty)
 	}
 	if c.events || c.polls {
