@@ -85,7 +85,7 @@ var experiments = []experiment{
 	},
 	{
 		name:    "echo-workers",
-		parts:   []part{{title: "the same by workers", unit: "µs", reference: limitName, bars: atMost(1.3), value: microsPerUnit}},
+		parts:   []part{{title: "JSON echo, depth 1, 1,000 connections, by workers", unit: "µs", reference: limitName, bars: atMost(1.3), value: microsPerUnit}},
 		load:    echoLoad(1000, 1, true),
 		servers: func(s *server) bool { return s.ours || s.name == limitName },
 	},
