@@ -37,6 +37,10 @@ func (messagePack) BindValid(value []byte, dst any) error { return bindPacked(va
 
 // bindPacked binds a value that is known to be one, and no deeper than an argument.
 func bindPacked(v []byte, dst any) (err error) {
+	if r, ok := dst.(*Raw); ok { // whose head nobody needs
+		*r = newRaw(v, true)
+		return nil
+	}
 	h := readHead(v, 0)
 	switch p := dst.(type) {
 	case *string:
@@ -73,8 +77,6 @@ func bindPacked(v []byte, dst any) (err error) {
 		*p, err = packedBytes(v, h)
 	case *time.Time:
 		*p, err = packedTime(v, h)
-	case *Raw:
-		*p = newRaw(v, true)
 	case *json.RawMessage:
 		*p, err = appendTranscodedJSON(nil, v)
 	case *any:

@@ -23,18 +23,12 @@ func (messagePack) Decode(rec []byte, m *Message) error {
 }
 
 func (e *packEnvelope) read() error {
-	if n, ok := quickArray(e.rec, 0); ok {
-		e.i, e.items = 1, n
-	} else {
-		h := readHead(e.rec, 0)
-		switch {
-		case h.kind == kindArray:
-		case len(e.rec) == 0 || h.kind == kindNone && e.rec[0] != neverUsed:
+	var ok bool
+	if e.items, e.i, ok = readArray(e.rec, 0); !ok {
+		if len(e.rec) == 0 || readHead(e.rec, 0).kind == kindNone && e.rec[0] != neverUsed {
 			return errPackEnd
-		default:
-			return unexpectedCode(e.rec[0])
 		}
-		e.i, e.items = h.end, h.count
+		return unexpectedCode(e.rec[0])
 	}
 	kind, err := e.integer("messageType", 32)
 	if err != nil {
@@ -99,14 +93,9 @@ func (e *packEnvelope) invocation() (err error) {
 
 // arguments finds the ends of the argument list. What is wrong with it is that call's problem alone.
 func (e *packEnvelope) arguments() error {
-	count, ok := quickArray(e.rec, e.i)
-	start := e.i + 1
+	count, start, ok := readArray(e.rec, e.i)
 	if !ok {
-		h := readHead(e.rec, e.i)
-		if h.kind != kindArray {
-			return errPackArguments
-		}
-		count, start = h.count, h.end
+		return errPackArguments
 	}
 	end := start
 	if count == 1 {
